@@ -1,0 +1,197 @@
+//! Public keys as JSON (RFC 7517) and their thumbprints (RFC 7638).
+//!
+//! Only public members exist here. A JWK that brings a private or symmetric one is refused whole, since
+//! someone has just published a secret.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::verify::VerifyKey;
+use crate::{Alg, Error, b64url, sha256, unb64url};
+
+/// A public signing key. In JSON: `kty`, `use`, `alg`, `kid`, and `crv`, `x`, `y` or `n`, `e`.
+///
+/// Reading it skips members that say nothing about the key, fills in a missing `alg` from `kty`, and refuses
+/// a `use` other than `sig`, an `alg` that does not fit, and private members. Whether the numbers are a key
+/// is decided by [`verifier`](Self::verifier).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Wire", try_from = "Wire")]
+pub struct Jwk {
+    pub kid: String,
+    pub alg: Alg,
+    pub key: PublicKey,
+}
+
+/// The numbers of a public key, in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    P256 { x: String, y: String },
+    Rsa { n: String, e: String },
+}
+
+/// A published set: `{"keys": [...]}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwks {
+    pub keys: Vec<Jwk>,
+}
+
+impl Jwk {
+    /// The RFC 7638 thumbprint (SHA-256, base64url): the kid of our own keys.
+    pub fn thumbprint(&self) -> String {
+        self.key.thumbprint()
+    }
+
+    /// Parses the key, once for many verifications.
+    ///
+    /// # Errors
+    /// [`Error::PublicKey`] for text that is not canonical base64url, a point off the curve, RSA outside
+    /// 2048 to 8192 bits or with an even exponent, and an `alg` of the other kind.
+    pub fn verifier(&self) -> Result<VerifyKey, Error> {
+        let parsed = match (&self.key, self.alg) {
+            (PublicKey::P256 { x, y }, Alg::Es256) => p256(x, y)?,
+            (PublicKey::Rsa { n, e }, Alg::Rs256) => rsa(n, e)?,
+            (PublicKey::P256 { .. }, Alg::Rs256) | (PublicKey::Rsa { .. }, Alg::Es256) => {
+                return Err(Error::PublicKey { detail: "its alg does not fit its kty" });
+            }
+        };
+        Ok(VerifyKey::new(self.alg, parsed))
+    }
+}
+
+impl PublicKey {
+    /// See [`Jwk::thumbprint`].
+    pub fn thumbprint(&self) -> String {
+        // The members in alphabetical order; base64url needs no escape.
+        let json = match self {
+            Self::P256 { x, y } => format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#),
+            Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
+        };
+        b64url(&sha256(json.as_bytes()))
+    }
+}
+
+fn p256(x: &str, y: &str) -> Result<ParsedPublicKey, Error> {
+    let mut point = vec![4];
+    for coordinate in [x, y] {
+        let bytes = unb64url(coordinate).filter(|bytes| bytes.len() == 32);
+        point.extend(bytes.ok_or(Error::PublicKey { detail: "x and y must be 32 bytes of base64url each" })?);
+    }
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+        .map_err(|_| Error::PublicKey { detail: "its point is not on P-256" })
+}
+
+fn rsa(n: &str, e: &str) -> Result<ParsedPublicKey, Error> {
+    let number = |text| unb64url(text).filter(|bytes| bytes.first().is_some_and(|first| *first != 0));
+    let (Some(n), Some(e)) = (number(n), number(e)) else {
+        return Err(Error::PublicKey { detail: "n and e must be base64url without leading zeros" });
+    };
+    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(Error::PublicKey { detail: "an RSA key must have 2048 to 8192 bits" });
+    }
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    if !odd(&n) || !odd(&e) || e == [1] || e.len() > 4 {
+        return Err(Error::PublicKey { detail: "its modulus or exponent is none of RSA" });
+    }
+    RsaPublicKeyComponents { n, e }
+        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        .map_err(|_| Error::PublicKey { detail: "the crypto library refused its numbers" })
+}
+
+/// The JSON object, member by member.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    kty: Kty,
+    #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
+    usage: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alg: Option<Alg>,
+    kid: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    x: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    e: Option<String>,
+    /// Of a private key (`d`, `p`, `q`) or a symmetric one (`k`): there to be refused.
+    #[serde(default, skip_serializing)]
+    d: Option<IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    k: Option<IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    p: Option<IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    q: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum Kty {
+    #[serde(rename = "EC")]
+    Ec,
+    #[serde(rename = "RSA")]
+    Rsa,
+}
+
+impl From<Jwk> for Wire {
+    fn from(jwk: Jwk) -> Self {
+        let (kty, crv, [x, y, n, e]) = match jwk.key {
+            PublicKey::P256 { x, y } => (Kty::Ec, Some("P-256".to_owned()), [Some(x), Some(y), None, None]),
+            PublicKey::Rsa { n, e } => (Kty::Rsa, None, [None, None, Some(n), Some(e)]),
+        };
+        let usage = Some("sig".to_owned());
+        Self {
+            kty,
+            usage,
+            alg: Some(jwk.alg),
+            kid: jwk.kid,
+            crv,
+            x,
+            y,
+            n,
+            e,
+            d: None,
+            k: None,
+            p: None,
+            q: None,
+        }
+    }
+}
+
+impl TryFrom<Wire> for Jwk {
+    type Error = Error;
+
+    fn try_from(wire: Wire) -> Result<Self, Error> {
+        let refused = |detail| Err(Error::PublicKey { detail });
+        if wire.d.is_some() || wire.k.is_some() || wire.p.is_some() || wire.q.is_some() {
+            return refused("it holds private members: replace it, its secret has been shown");
+        }
+        if wire.usage.is_some_and(|usage| usage != "sig") {
+            return refused("its use is not sig");
+        }
+        let key = match wire {
+            Wire { kty: Kty::Ec, crv: Some(crv), x: Some(x), y: Some(y), .. } if crv == "P-256" => {
+                PublicKey::P256 { x, y }
+            }
+            Wire { kty: Kty::Rsa, n: Some(n), e: Some(e), .. } => PublicKey::Rsa { n, e },
+            _ => return refused("it is neither P-256 with x and y nor RSA with n and e"),
+        };
+        let fitting = match key {
+            PublicKey::P256 { .. } => Alg::Es256,
+            PublicKey::Rsa { .. } => Alg::Rs256,
+        };
+        if wire.alg.is_some_and(|alg| alg != fitting) {
+            return refused("its alg does not fit its kty");
+        }
+        Ok(Self { kid: wire.kid, alg: fitting, key })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Applications: OAuth 2 and OpenID Connect clients of a project. The id is the client id.
+
+pub mod redirect_uri;
+
+use crate::encoding::Stored;
+use crate::id::Id;
+use crate::name::Name;
+use crate::permission::Area;
+use crate::project::Project;
+use crate::reader::Run;
+use crate::record::Kind;
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource};
+use crate::tx::Tx;
+use minicbor::{Decode, Encode};
+use redirect_uri::{RedirectUri, Scheme};
+use serde::{Deserialize, Serialize};
+
+/// What kind of program an application is (RFC 6749 §2.1, RFC 8252, BCP on browser-based apps).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationKind {
+    /// Runs on a server.
+    #[n(0)]
+    Web,
+    /// Runs in a browser; keeps no secret.
+    #[n(1)]
+    SinglePage,
+    /// Runs on a person's device; keeps no secret.
+    #[n(2)]
+    Native,
+    /// A resource server: it introspects tokens and signs nobody in.
+    #[n(3)]
+    Api,
+}
+
+/// How an application authenticates at the token endpoint: by this method and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// Not at all: a public client, proven by PKCE.
+    #[n(0)]
+    None,
+    /// `client_secret_basic`.
+    #[n(1)]
+    Basic,
+    /// `client_secret_post`.
+    #[n(2)]
+    Post,
+}
+
+/// With which algorithm an application's tokens are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+pub enum TokenAlg {
+    /// ECDSA on P-256.
+    #[n(0)]
+    #[serde(rename = "ES256")]
+    Es256,
+    /// RSA PKCS #1 v1.5.
+    #[n(1)]
+    #[serde(rename = "RS256")]
+    Rs256,
+}
+
+impl TokenAlg {
+    /// Every algorithm.
+    pub const ALL: [TokenAlg; 2] = [TokenAlg::Es256, TokenAlg::Rs256];
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// Shown on the sign-in page.
+    #[n(0)]
+    pub name: Name<200>,
+    /// Fixed after creation.
+    #[n(1)]
+    pub kind: ApplicationKind,
+    /// How it authenticates.
+    #[n(2)]
+    pub auth: ClientAuth,
+    /// Where a response may go: at most 50, compared character by character.
+    #[n(3)]
+    #[serde(default)]
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where a browser may go after signing out: at most 50.
+    #[n(4)]
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Whether refresh tokens are given for `offline_access`.
+    #[n(5)]
+    #[serde(default)]
+    pub refresh: bool,
+    /// With which algorithm its tokens are signed.
+    #[n(6)]
+    pub alg: TokenAlg,
+    /// Puts the user's roles into access tokens and introspection.
+    #[n(7)]
+    #[serde(default)]
+    pub access_token_roles: bool,
+    /// Puts the user's roles into ID tokens.
+    #[n(8)]
+    #[serde(default)]
+    pub id_token_roles: bool,
+    /// Puts profile claims into ID tokens, for clients that never ask userinfo.
+    #[n(9)]
+    #[serde(default)]
+    pub id_token_userinfo: bool,
+    /// Lets a confidential client go without PKCE. Public ones never can.
+    #[n(10)]
+    #[serde(default)]
+    pub pkce_optional: bool,
+}
+
+impl Stored for Application {}
+
+impl Resource for Application {
+    const KIND: Kind = Kind::Application;
+    const AREA: Area = Area::Application;
+    type Parent = Project;
+    type Birth = ();
+
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.search("name", self.name.as_str());
+    }
+
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        let Some(after) = change.after else { return Ok(()) };
+        let kind_changed = change.before.is_some_and(|before| before.kind != after.kind);
+        if kind_changed || !after.sound() { Err(Refusal::InvalidSpec.into()) } else { Ok(()) }
+    }
+
+    fn gone(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
+        tx.remove(Kind::ClientSecret, id);
+        Ok(())
+    }
+}
+
+impl Application {
+    /// Whether it keeps no secret.
+    pub fn is_public(&self) -> bool {
+        self.auth == ClientAuth::None
+    }
+
+    /// Whether its authorization requests must carry a code challenge.
+    pub fn needs_pkce(&self) -> bool {
+        self.is_public() || !self.pkce_optional
+    }
+
+    /// Whether a response may go there: equal to a registered one, character by character. A native application's
+    /// loopback address may name any port (RFC 8252 §7.3).
+    pub fn accepts_redirect(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| {
+            registered.as_str() == uri
+                || (self.kind == ApplicationKind::Native && registered.same_but_loopback_port(uri))
+        })
+    }
+
+    fn sound(&self) -> bool {
+        let fits = |uri: &RedirectUri| match (self.kind, uri.scheme()) {
+            (
+                ApplicationKind::Web | ApplicationKind::SinglePage | ApplicationKind::Native,
+                Scheme::Https | Scheme::Loopback,
+            ) => true,
+            (ApplicationKind::Native, Scheme::PrivateUse) => true,
+            (ApplicationKind::Web | ApplicationKind::SinglePage, Scheme::PrivateUse) => false,
+            (ApplicationKind::Api, Scheme::Https | Scheme::Loopback | Scheme::PrivateUse) => false,
+        };
+        let uris = self.redirect_uris.iter().chain(&self.post_logout_redirect_uris).all(fits)
+            && self.redirect_uris.len() <= 50
+            && self.post_logout_redirect_uris.len() <= 50;
+        let auth = match self.kind {
+            ApplicationKind::Web => true,
+            ApplicationKind::SinglePage | ApplicationKind::Native => self.auth == ClientAuth::None,
+            ApplicationKind::Api => self.auth != ClientAuth::None && !self.refresh,
+        };
+        uris && auth && !(self.is_public() && self.pkce_optional)
+    }
+}

@@ -1,0 +1,377 @@
+//! The four commands that every plain resource has: create, update, switch its state, delete.
+
+use crate::command::{Access, Command};
+use crate::encoding::encode;
+use crate::event::{Field, Value, What};
+use crate::id::Id;
+use crate::keys::{Key, Space};
+use crate::permission::Verb;
+use crate::reader::{No, Reader, Run};
+use crate::record::{Kind, Record, State};
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Parent, Resource, place};
+use crate::search;
+use crate::tables::Table;
+use crate::tx::{Presence, Tx};
+use crate::user::person;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode as write};
+
+/// The number of a generic command: its kind and its verb.
+const fn number(kind: Kind, verb: u16) -> u16 {
+    0x1000 + (kind as u16) * 8 + verb
+}
+
+/// What a change of a resource returns.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Saved {
+    /// Its id.
+    #[n(0)]
+    pub id: Id,
+    /// Its revision after the change.
+    #[n(1)]
+    pub revision: u64,
+}
+
+/// Creates a resource under a parent that serves. Refused: id or name taken, parent not serving, the noun's rules.
+pub struct Create<T: Resource> {
+    /// Its id: the caller's choice, or drawn by the node.
+    pub id: Id,
+    /// What it hangs under; the instance's number for what hangs under nothing.
+    pub parent: Id,
+    /// Its values.
+    pub spec: T,
+    /// What only its creation carries.
+    pub birth: T::Birth,
+}
+
+/// Replaces the values of a resource. Refused: another revision than expected, a name taken, the noun's rules.
+pub struct Update<T: Resource> {
+    /// Which.
+    pub id: Id,
+    /// The revision that the caller has read; `None` to overwrite whatever is there.
+    pub revision: Option<u64>,
+    /// Its new values.
+    pub spec: T,
+}
+
+/// Switches a resource on or off.
+pub struct SetState<T: Resource> {
+    /// Which.
+    pub id: Id,
+    /// On or off; [`State::Deleted`] is refused, [`Delete`] does that.
+    pub state: State,
+    /// The kind.
+    pub of: std::marker::PhantomData<T>,
+}
+
+/// Deletes a resource: gone for everyone at once, its rows in bounded sweeps.
+pub struct Delete<T: Resource> {
+    /// Which.
+    pub id: Id,
+    /// The revision that the caller has read, if he cares.
+    pub revision: Option<u64>,
+    /// The kind.
+    pub of: std::marker::PhantomData<T>,
+}
+
+// The derive can't see through `T::Birth` and phantom kinds: the four bodies are written out.
+macro_rules! body {
+    ($name:ident [$count:literal] $($field:ident),* ; $($rest:ident = $value:expr)?) => {
+        impl<T: Resource> Encode<()> for $name<T> {
+            fn encode<W: write::Write>(&self, e: &mut Encoder<W>, c: &mut ()) -> Result<(), write::Error<W::Error>> {
+                e.array($count)?;
+                $(self.$field.encode(e, c)?;)*
+                Ok(())
+            }
+        }
+        impl<'b, T: Resource> Decode<'b, ()> for $name<T> {
+            fn decode(d: &mut Decoder<'b>, c: &mut ()) -> Result<Self, decode::Error> {
+                if d.array()? != Some($count) {
+                    return Err(decode::Error::message("another number of members"));
+                }
+                Ok($name { $($field: Decode::decode(d, c)?,)* $($rest: $value)? })
+            }
+        }
+    };
+}
+body!(Create [4] id, parent, spec, birth;);
+body!(Update [3] id, revision, spec;);
+body!(SetState [2] id, state; of = std::marker::PhantomData);
+body!(Delete [2] id, revision; of = std::marker::PhantomData);
+
+fn access_to<T: Resource>(reader: &Reader<'_>, id: &Id, verb: Verb) -> Run<Access> {
+    let record = reader.existing::<T>(id)?;
+    Ok(Access::Permission(T::AREA, verb, place(reader, &record)?))
+}
+
+impl<T: Resource> Command for Create<T> {
+    const NUMBER: u16 = number(T::KIND, 0);
+    const NAME: &'static str = "Create";
+    type Reply = Saved;
+
+    fn access(&self, reader: &Reader<'_>) -> Run<Access> {
+        Ok(Access::Permission(T::AREA, Verb::Write, self.spec.under(reader, &self.parent)?))
+    }
+
+    fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
+        let Create { id, parent, spec, birth } = self;
+        // The row of a deleted resource keeps its id until the sweep has passed.
+        let key = crate::reader::record_key(tx.instance, T::KIND, &id);
+        if tx.reader().read.get(Table::State, &key)?.is_some() {
+            return Err(Refusal::AlreadyExists.into());
+        }
+        T::Parent::live(&tx.reader(), &parent).map_err(|no| match no {
+            No::Refused(_) => Refusal::ParentNotActive.into(),
+            fault @ No::Fault(_) => fault,
+        })?;
+        let caller = tx.caller.clone();
+        let change = Change {
+            reader: tx.reader(),
+            caller: &caller,
+            id: &id,
+            parent: &parent,
+            before: None,
+            after: Some(&spec),
+        };
+        T::check(&change)?;
+        T::born(tx, &id, birth)?;
+        let record =
+            Record { id, parent, revision: 1, created: tx.now, changed: tx.now, state: State::Active, spec };
+        write_indexes(tx, &record, None)?;
+        tx.hang((T::Parent::KIND, &record.parent), (T::KIND, &record.id), Presence::Present);
+        tx.put(&record);
+        let fields = diff::<T>(tx, &record.id, None, Some(&record.spec))?;
+        tell(tx, What::Created, &record, fields)?;
+        Ok(Saved { id: record.id, revision: 1 })
+    }
+}
+
+impl<T: Resource> Command for Update<T> {
+    const NUMBER: u16 = number(T::KIND, 1);
+    const NAME: &'static str = "Update";
+    type Reply = Saved;
+
+    fn access(&self, reader: &Reader<'_>) -> Run<Access> {
+        access_to::<T>(reader, &self.id, Verb::Write)
+    }
+
+    fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
+        let before = at_revision::<T>(tx, &self.id, self.revision)?;
+        if before.spec == self.spec {
+            return Ok(Saved { id: before.id, revision: before.revision });
+        }
+        // A change may move it to where the caller may not write.
+        let caller = tx.caller.clone();
+        let within = self.spec.under(&tx.reader(), &before.parent)?;
+        if T::own_place(&self.id).is_none() {
+            crate::permission::require(&tx.reader(), &caller, T::AREA, Verb::Write, &within)?;
+        }
+        let serves = before.state == State::Active;
+        let change = Change {
+            reader: tx.reader(),
+            caller: &caller,
+            id: &before.id,
+            parent: &before.parent,
+            before: serves.then_some(&before.spec),
+            after: serves.then_some(&self.spec),
+        };
+        T::check(&change)?;
+        let after = Record {
+            revision: before.revision.saturating_add(1),
+            changed: tx.now,
+            spec: self.spec,
+            ..before.clone()
+        };
+        write_indexes(tx, &after, Some(&before.spec))?;
+        tx.put(&after);
+        let fields = diff::<T>(tx, &after.id, Some(&before.spec), Some(&after.spec))?;
+        tell(tx, What::Changed, &after, fields)?;
+        Ok(Saved { id: after.id, revision: after.revision })
+    }
+}
+
+impl<T: Resource> Command for SetState<T> {
+    const NUMBER: u16 = number(T::KIND, 2);
+    const NAME: &'static str = "SetState";
+    type Reply = Saved;
+
+    fn access(&self, reader: &Reader<'_>) -> Run<Access> {
+        access_to::<T>(reader, &self.id, Verb::Write)
+    }
+
+    fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
+        let mut record = tx.reader().existing::<T>(&self.id)?;
+        if self.state == State::Deleted {
+            return Err(Refusal::InvalidSpec.into());
+        }
+        if record.state == self.state {
+            return Ok(Saved { id: record.id, revision: record.revision });
+        }
+        let caller = tx.caller.clone();
+        let on = |state: State| (state == State::Active).then_some(&record.spec);
+        let change = Change {
+            reader: tx.reader(),
+            caller: &caller,
+            id: &record.id,
+            parent: &record.parent,
+            before: on(record.state),
+            after: on(self.state),
+        };
+        T::check(&change)?;
+        let before = record.state;
+        record.state = self.state;
+        record.revision = record.revision.saturating_add(1);
+        record.changed = tx.now;
+        tx.put(&record);
+        let value = |state: State| Some(Value::plain(&encode(&state)));
+        let field = Field { number: u16::MAX, before: value(before), after: value(record.state) };
+        tell(tx, What::StateSet, &record, vec![field])?;
+        Ok(Saved { id: record.id, revision: record.revision })
+    }
+}
+
+impl<T: Resource> Command for Delete<T> {
+    const NUMBER: u16 = number(T::KIND, 3);
+    const NAME: &'static str = "Delete";
+    type Reply = Saved;
+
+    fn access(&self, reader: &Reader<'_>) -> Run<Access> {
+        access_to::<T>(reader, &self.id, Verb::Delete)
+    }
+
+    fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
+        let mut record = at_revision::<T>(tx, &self.id, self.revision)?;
+        let caller = tx.caller.clone();
+        let serves = record.state == State::Active;
+        let change = Change {
+            reader: tx.reader(),
+            caller: &caller,
+            id: &record.id,
+            parent: &record.parent,
+            before: serves.then_some(&record.spec),
+            after: None,
+        };
+        T::check(&change)?;
+        let fields = diff::<T>(tx, &record.id, Some(&record.spec), None)?;
+        tell(tx, What::Deleted, &record, fields)?;
+        T::gone(tx, &record.id)?;
+        record.revision = record.revision.saturating_add(1);
+        record.changed = tx.now;
+        record.state = State::Deleted;
+        let saved = Saved { id: record.id.clone(), revision: record.revision };
+        if T::LEAF {
+            remove(tx, &record)?;
+        } else {
+            tx.put(&record);
+            let key = Key::new(tx.instance, Space::Tombstone).u16(T::KIND.number()).id(&record.id);
+            tx.tables.put(Table::State, key.into_bytes(), Vec::new());
+        }
+        Ok(saved)
+    }
+}
+
+/// Removes the last rows of a deleted resource: its indexes, names and record.
+pub(crate) fn remove<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {
+    let indexes = Indexes::of(&record.spec, &record.parent);
+    for (names, name) in &indexes.unique {
+        let key = Key::new(tx.instance, Space::Unique).u16(*names).text(name).into_bytes();
+        tx.tables.remove(Table::State, key);
+    }
+    for (kind, id) in &indexes.references {
+        tx.refer((*kind, id), (T::KIND, &record.id), Presence::Absent);
+    }
+    for (field, value) in &indexes.search {
+        tx.tables.remove(Table::Search, search::key(tx.instance, T::KIND, field, value, &record.id));
+    }
+    tx.hang((T::Parent::KIND, &record.parent), (T::KIND, &record.id), Presence::Absent);
+    tx.remove(T::KIND, &record.id);
+    Ok(())
+}
+
+fn at_revision<T: Resource>(tx: &Tx<'_, '_>, id: &Id, revision: Option<u64>) -> Run<Record<T>> {
+    let record = tx.reader().existing::<T>(id)?;
+    if revision.is_some_and(|expected| expected != record.revision) {
+        return Err(Refusal::RevisionChanged.into());
+    }
+    Ok(record)
+}
+
+/// Brings the indexes from what `before` declares to what the record declares now.
+fn write_indexes<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>, before: Option<&T>) -> Run<()> {
+    let new = Indexes::of(&record.spec, &record.parent);
+    let old = before.map(|spec| Indexes::of(spec, &record.parent));
+    if let Some(old) = &old {
+        for (names, name) in old.unique.difference(&new.unique) {
+            let key = Key::new(tx.instance, Space::Unique).u16(*names).text(name).into_bytes();
+            tx.tables.remove(Table::State, key);
+        }
+        for (kind, id) in old.references.difference(&new.references) {
+            tx.refer((*kind, id), (T::KIND, &record.id), Presence::Absent);
+        }
+        for (field, value) in old.search.difference(&new.search) {
+            tx.tables.remove(Table::Search, search::key(tx.instance, T::KIND, field, value, &record.id));
+        }
+    }
+    for (names, name) in new.names() {
+        tx.claim(*names, name, &record.id)?;
+    }
+    for (kind, id) in &new.references {
+        tx.refer((*kind, id), (T::KIND, &record.id), Presence::Present);
+    }
+    for (field, value) in &new.search {
+        tx.tables.put(Table::Search, search::key(tx.instance, T::KIND, field, value, &record.id), Vec::new());
+    }
+    Ok(())
+}
+
+fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields: Vec<Field>) -> Run<()> {
+    let organization = if T::KIND == Kind::Organization {
+        Some(record.id.clone())
+    } else {
+        T::Parent::organization(&tx.reader(), &record.parent)?
+    };
+    Ok(tx.tell(what, T::KIND, &record.id, organization.as_ref(), fields)?)
+}
+
+/// The fields that differ, each with its bytes before and after. Personal ones are sealed with the person's key.
+fn diff<T: Resource>(tx: &Tx<'_, '_>, id: &Id, before: Option<&T>, after: Option<&T>) -> Run<Vec<Field>> {
+    let before = before.map(members).unwrap_or_default();
+    let after = after.map(members).unwrap_or_default();
+    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, id)? };
+    let mut fields = Vec::new();
+    for at in 0..before.len().max(after.len()) {
+        let number = u16::try_from(at).unwrap_or(u16::MAX);
+        let (old, new) = (before.get(at), after.get(at));
+        if old == new {
+            continue;
+        }
+        let value = |bytes: Option<&Vec<u8>>, side: u8| {
+            // An empty member tells nothing: 0xf6 is CBOR's null.
+            let bytes = bytes.filter(|bytes| bytes.as_slice() != [0xf6])?;
+            if !T::PERSONAL.contains(&number) {
+                return Some(Value::plain(bytes));
+            }
+            // Without a key there is nobody left whose data this would be.
+            let key = key.as_ref()?;
+            Some(Value::Sealed(key.seal(&tx.seal_context(number, side), bytes)))
+        };
+        fields.push(Field { number, before: value(old, 0), after: value(new, 1) });
+    }
+    Ok(fields)
+}
+
+/// The encoded members of a spec, in the order of their numbers.
+fn members<T: Resource>(spec: &T) -> Vec<Vec<u8>> {
+    let bytes = encode(spec);
+    let mut d = Decoder::new(&bytes);
+    let mut members = Vec::new();
+    let count = d.array().ok().flatten().unwrap_or_default();
+    for _ in 0..count {
+        let from = d.position();
+        if d.skip().is_err() {
+            break;
+        }
+        members.push(bytes.get(from..d.position()).unwrap_or_default().to_vec());
+    }
+    members
+}

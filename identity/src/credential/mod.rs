@@ -1,0 +1,6 @@
+//! Credentials: what users and applications prove themselves by, and whether it still counts.
+
+pub mod alive;
+pub mod password;
+pub mod secret;
+pub mod throttle;

@@ -1,0 +1,98 @@
+//! Wrong passwords: counted one by one for each account, cluster-wide, each followed by a growing delay.
+//!
+//! A stranger can delay an account by at most `delay_max_secs` at a time; he can't lock it, and while a delay lasts
+//! nothing is counted, so that no flood of guesses writes to the log.
+
+use crate::command::{Access, command};
+use crate::credential::password::Password;
+use crate::encoding::Stored;
+use crate::event::What;
+use crate::id::Id;
+use crate::instance::lifetimes;
+use crate::permission::{Area, Verb};
+use crate::reader::{Reader, Run};
+use crate::record::{Kind, Row};
+use crate::refusal::Refusal;
+use crate::resource::place;
+use crate::tables::Fault;
+use crate::time::Timestamp;
+use crate::user::User;
+use minicbor::{Decode, Encode};
+
+/// The wrong passwords of an account since the last right one.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Throttle {
+    /// How many.
+    #[n(0)]
+    pub failures: u32,
+    /// Until when no password is looked at, right or wrong.
+    #[n(1)]
+    pub until: Timestamp,
+}
+
+impl Stored for Throttle {}
+impl Row for Throttle {
+    const KIND: Kind = Kind::Throttle;
+}
+
+/// Until when the account is delayed; `None` if it is not.
+pub fn delayed(reader: &Reader<'_>, user: &Id) -> Result<Option<Timestamp>, Fault> {
+    let throttle = reader.row::<Throttle>(user)?;
+    Ok(throttle.map(|throttle| throttle.until).filter(|until| *until > reader.now))
+}
+
+/// Counts a wrong password.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct FailPassword {
+    /// Whose.
+    #[n(0)]
+    pub user: Id,
+    /// Which password it was compared with: a failure against an older one says nothing.
+    #[n(1)]
+    pub revision: u32,
+}
+
+command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
+    let user = tx.reader().live::<User>(&self.user)?;
+    let password = tx.reader().row::<Password>(&self.user)?.ok_or(Refusal::CredentialChanged)?;
+    if password.revision != self.revision {
+        return Err(Refusal::CredentialChanged.into());
+    }
+    if delayed(&tx.reader(), &self.user)?.is_some() {
+        return Err(Refusal::Locked.into());
+    }
+    let lifetimes = lifetimes::of(&tx.reader())?;
+    let failures = tx.reader().row::<Throttle>(&self.user)?.map_or(0, |throttle| throttle.failures).saturating_add(1);
+    let over = failures.saturating_sub(lifetimes.failures_free);
+    let delay = match over.checked_sub(1) {
+        None => 0,
+        Some(doublings) => {
+            let factor = 1u32.checked_shl(doublings.min(20)).unwrap_or(u32::MAX);
+            lifetimes.delay_first_secs.saturating_mul(factor).min(lifetimes.delay_max_secs)
+        }
+    };
+    let throttle = Throttle { failures, until: tx.now.plus_secs(u64::from(delay)) };
+    tx.put_row(&self.user, &throttle);
+    tx.tell(What::PasswordFailed, Kind::User, &self.user, Some(&user.parent), Vec::new())?;
+    Ok(throttle)
+});
+
+/// Lifts an account's delay and forgets its failures.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Unlock {
+    /// Whose.
+    #[n(0)]
+    pub user: Id,
+}
+
+fn access(command: &Unlock, reader: &Reader<'_>) -> Run<Access> {
+    let record = reader.existing::<User>(&command.user)?;
+    Ok(Access::Permission(Area::Credential, Verb::Write, place(reader, &record)?))
+}
+
+command!(15 Unlock -> (), access, |self, tx| {
+    let user = tx.reader().existing::<User>(&self.user)?;
+    tx.remove(Kind::Throttle, &self.user);
+    tx.tell(What::Unlocked, Kind::User, &self.user, Some(&user.parent), Vec::new())?;
+    Ok(())
+});

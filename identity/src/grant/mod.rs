@@ -1,0 +1,4 @@
+//! Grants: how an application comes to tokens for a person.
+
+pub mod code;
+pub mod scope;

@@ -1,0 +1,139 @@
+//! How long things last in an instance, and how many wrong passwords delay an account.
+
+use crate::command::{Access, command};
+use crate::encoding::{Stored, encode};
+use crate::event::{Field, Value, What};
+use crate::id::Id;
+use crate::permission::{Area, Verb, Within};
+use crate::reader::{Reader, Run};
+use crate::record::{Kind, Row};
+use crate::refusal::Refusal;
+use crate::tables::Fault;
+use minicbor::{Decode, Encode};
+
+/// Lifetimes in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Lifetimes {
+    /// Authorization codes: 1 to 60.
+    #[n(0)]
+    pub code_secs: u32,
+    /// Access tokens: 1 second to a day.
+    #[n(1)]
+    pub access_token_secs: u32,
+    /// ID tokens: 1 second to a day.
+    #[n(2)]
+    pub id_token_secs: u32,
+    /// A refresh token that nobody uses.
+    #[n(3)]
+    pub refresh_idle_secs: u32,
+    /// A token family as a whole.
+    #[n(4)]
+    pub refresh_absolute_secs: u32,
+    /// How long the previous refresh token still yields its successor, for a lost answer: at most 60.
+    #[n(5)]
+    pub refresh_grace_secs: u32,
+    /// A session, from its last proof.
+    #[n(6)]
+    pub session_secs: u32,
+    /// How long a signing key signs.
+    #[n(7)]
+    pub key_active_secs: u32,
+    /// How long a signing key is published before it signs.
+    #[n(8)]
+    pub key_next_secs: u32,
+    /// How long a replaced signing key still verifies: at least as long as what it signed.
+    #[n(9)]
+    pub key_verifies_secs: u32,
+    /// How many wrong passwords an account has free.
+    #[n(10)]
+    pub failures_free: u32,
+    /// The delay after one more; it doubles with each further one.
+    #[n(11)]
+    pub delay_first_secs: u32,
+    /// The longest delay: a stranger can delay an account, never lock it.
+    #[n(12)]
+    pub delay_max_secs: u32,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Lifetimes {
+            code_secs: 60,
+            access_token_secs: 15 * 60,
+            id_token_secs: 15 * 60,
+            refresh_idle_secs: 30 * 86_400,
+            refresh_absolute_secs: 90 * 86_400,
+            refresh_grace_secs: 10,
+            session_secs: 12 * 3600,
+            key_active_secs: 90 * 86_400,
+            key_next_secs: 86_400,
+            key_verifies_secs: 2 * 86_400,
+            failures_free: 5,
+            delay_first_secs: 15,
+            delay_max_secs: 15 * 60,
+        }
+    }
+}
+
+impl Stored for Lifetimes {}
+impl Row for Lifetimes {
+    const KIND: Kind = Kind::Lifetimes;
+}
+
+impl Lifetimes {
+    fn sound(&self) -> bool {
+        const DAY: u32 = 86_400;
+        let in_order = self.refresh_idle_secs <= self.refresh_absolute_secs
+            && self.delay_first_secs <= self.delay_max_secs;
+        // A key that is retired earlier than what it signed would refuse living tokens.
+        let longest = self.access_token_secs.max(self.id_token_secs);
+        in_order
+            && self.key_verifies_secs >= longest
+            && (1..=60).contains(&self.code_secs)
+            && (1..=DAY).contains(&self.access_token_secs)
+            && (1..=DAY).contains(&self.id_token_secs)
+            && (1..=400 * DAY).contains(&self.refresh_absolute_secs)
+            && self.refresh_idle_secs > 0
+            && self.refresh_grace_secs <= 60
+            && (1..=400 * DAY).contains(&self.session_secs)
+            && (1..=400 * DAY).contains(&self.key_active_secs)
+            && (1..=30 * DAY).contains(&self.key_next_secs)
+            && self.key_next_secs <= self.key_active_secs
+            && self.key_verifies_secs <= 400 * DAY
+            && (1..=100).contains(&self.failures_free)
+            && (1..=3600).contains(&self.delay_max_secs)
+    }
+}
+
+fn id() -> Id {
+    Id::from_number(1)
+}
+
+/// The lifetimes of an instance: what an administrator set, else the defaults.
+pub fn of(reader: &Reader<'_>) -> Result<Lifetimes, Fault> {
+    Ok(reader.row::<Lifetimes>(&id())?.unwrap_or_default())
+}
+
+/// Sets the lifetimes of an instance. What was issued before keeps its own.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SetLifetimes {
+    /// All of them.
+    #[n(0)]
+    pub lifetimes: Lifetimes,
+}
+
+fn access(_: &SetLifetimes, _: &Reader<'_>) -> Run<Access> {
+    Ok(Access::Permission(Area::Settings, Verb::Write, Within::Instance))
+}
+
+command!(3 SetLifetimes -> (), access, |self, tx| {
+    if !self.lifetimes.sound() {
+        return Err(Refusal::InvalidSpec.into());
+    }
+    let before = of(&tx.reader())?;
+    let value = |lifetimes: &Lifetimes| Some(Value::plain(&encode(lifetimes)));
+    let field = Field { number: 0, before: value(&before), after: value(&self.lifetimes) };
+    tx.put_row(&id(), &self.lifetimes);
+    tx.tell(What::Changed, Kind::Lifetimes, &id(), None, vec![field])?;
+    Ok(())
+});

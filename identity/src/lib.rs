@@ -1,0 +1,56 @@
+//! The domain: what is true, and who may change it. Pure and synchronous: no I/O, clock, randomness or threads, so that
+//! the same log gives the same state and the same digest on every node.
+//!
+//! Invariants of this crate: nothing changes a record but [`execute`]; a refusal writes nothing; every event belongs to
+//! one position of the log; what is read back equals its re-encoding; no `match` on authorization has a wildcard arm.
+//!
+//! In reading order: small types, the port to the tables, how a command runs, then the resources.
+
+// Small types.
+pub mod encoding;
+pub mod id;
+pub mod name;
+pub mod refusal;
+pub mod time;
+
+// The tables and what stands in them.
+pub mod keys;
+pub mod reader;
+pub mod record;
+pub mod search;
+pub mod tables;
+
+// How a command runs.
+pub mod audit;
+pub mod command;
+pub mod digest;
+pub mod envelope;
+pub mod event;
+pub mod execute;
+pub mod keyring;
+pub mod level;
+pub mod permission;
+pub mod sweep;
+pub mod tx;
+
+// Plain resources.
+pub mod change;
+pub mod resource;
+
+// The resources.
+pub mod administrator;
+pub mod application;
+pub mod authorization;
+pub mod instance;
+pub mod organization;
+pub mod project;
+pub mod user;
+
+// What people and programs prove, and what they are given for it.
+pub mod credential;
+pub mod grant;
+pub mod session;
+pub mod signing_key;
+pub mod token;
+
+pub mod testing;

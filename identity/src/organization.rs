@@ -1,0 +1,42 @@
+//! Organizations: what users and projects hang under.
+
+use crate::encoding::Stored;
+use crate::id::Id;
+use crate::name::{HostName, Name};
+use crate::permission::{Area, Within};
+use crate::reader::{Names, Reader, Run};
+use crate::record::Kind;
+use crate::resource::{Indexes, Resource, Root};
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// An organization of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// Shown to people.
+    #[n(0)]
+    pub name: Name<200>,
+    /// Its primary domain, unique in the instance; it stands in role claims.
+    #[n(1)]
+    pub domain: HostName,
+}
+
+impl Stored for Organization {}
+
+impl Resource for Organization {
+    const KIND: Kind = Kind::Organization;
+    const AREA: Area = Area::Organization;
+    type Parent = Root;
+    type Birth = ();
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.unique(Names::OrganizationDomain, self.domain.as_str());
+        to.search("name", self.name.as_str());
+    }
+    fn under(&self, _: &Reader<'_>, _: &Id) -> Run<Within> {
+        Ok(Within::Instance)
+    }
+    fn own_place(id: &Id) -> Option<Within> {
+        Some(Within::Organization(id.clone()))
+    }
+}

@@ -1,0 +1,45 @@
+//! Projects: what applications, roles and grants hang under.
+
+pub mod role;
+
+use crate::encoding::Stored;
+use crate::id::Id;
+use crate::name::Name;
+use crate::organization::Organization;
+use crate::permission::{Area, Within};
+use crate::record::Kind;
+use crate::resource::{Indexes, Resource};
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// A project of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// Shown to administrators.
+    #[n(0)]
+    pub name: Name<200>,
+    /// Puts the user's roles into tokens without being asked by scope.
+    #[n(1)]
+    #[serde(default)]
+    pub role_assertion: bool,
+    /// Refuses sign-in to users who hold no role here.
+    #[n(2)]
+    #[serde(default)]
+    pub role_check: bool,
+}
+
+impl Stored for Project {}
+
+impl Resource for Project {
+    const KIND: Kind = Kind::Project;
+    const AREA: Area = Area::Project;
+    type Parent = Organization;
+    type Birth = ();
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.search("name", self.name.as_str());
+    }
+    fn own_place(id: &Id) -> Option<Within> {
+        Some(Within::Project(id.clone()))
+    }
+}

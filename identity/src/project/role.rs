@@ -1,0 +1,54 @@
+//! Roles of projects.
+
+use crate::encoding::{Invalid, Stored};
+use crate::name::{Name, text};
+use crate::permission::Area;
+use crate::project::Project;
+use crate::reader::Names;
+use crate::record::Kind;
+use crate::resource::{Indexes, Resource};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use serde::{Deserialize, Serialize};
+
+text! {
+    /// A role's key as it stands in tokens: 1 to 200 visible ASCII characters.
+    RoleKey
+}
+
+impl RoleKey {
+    /// Parses a key.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() || text.len() > 200 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Invalid("a role key is 1 to 200 visible ASCII characters"));
+        }
+        Ok(RoleKey(text.into()))
+    }
+}
+
+/// A role of a project.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Unique in the project.
+    #[n(0)]
+    pub key: RoleKey,
+    /// Shown to administrators.
+    #[n(1)]
+    pub display_name: Name<200>,
+    /// A label by which lists are grouped, nothing more.
+    #[n(2)]
+    pub group: Option<Name<200>>,
+}
+
+impl Stored for Role {}
+
+impl Resource for Role {
+    const KIND: Kind = Kind::Role;
+    const AREA: Area = Area::Role;
+    const LEAF: bool = true;
+    type Parent = Project;
+    type Birth = ();
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.unique_in_parent(Names::RoleKey, self.key.as_str());
+    }
+}

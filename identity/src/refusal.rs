@@ -1,0 +1,53 @@
+//! Every no of the domain, each with a stable code. A refusal writes nothing.
+
+use minicbor::{Decode, Encode};
+
+macro_rules! refusals {
+    ($($number:literal $name:ident $code:literal $text:literal;)*) => {
+        /// Why a command was refused. The text tells the caller what to do; no private detail stands in it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+        #[cbor(index_only)]
+        pub enum Refusal {
+            $(#[doc = $text] #[error($text)] #[n($number)] $name,)*
+        }
+
+        impl Refusal {
+            /// The stable code that programs may rely on.
+            pub fn code(self) -> &'static str {
+                match self { $(Refusal::$name => $code,)* }
+            }
+        }
+    };
+}
+
+refusals! {
+    0 Internal "internal" "the command failed inside; it wrote nothing, and the operator was told";
+    1 Expired "request_expired" "the request came to the log after its deadline; send it again";
+    2 DeadlineTooFar "deadline_too_far" "a request's deadline is at most 30 seconds away";
+    3 RequestIdReused "request_id_reused" "another request had this id; draw a new one";
+    4 InstanceNotActive "instance_not_active" "the instance does not exist or is not active";
+    5 CallerNotAlive "caller_not_alive" "the caller's credential is no longer valid; sign in again";
+    6 NotPermitted "not_permitted" "the caller lacks the permission for this";
+    7 NotFound "not_found" "there is no such resource";
+    8 AlreadyExists "already_exists" "the id or name is taken";
+    9 RevisionChanged "revision_changed" "the resource was changed meanwhile; read it again";
+    10 ParentNotActive "parent_not_active" "what this belongs to does not exist or is not active";
+    11 NotActive "not_active" "the resource is not active";
+    12 LastOwner "last_owner" "the last owner can't be removed; appoint another first";
+    13 ExceedsOwn "exceeds_own" "nobody grants what he lacks";
+    14 LimitReached "limit_reached" "a limit is reached; remove something first";
+    15 NoSuchRole "no_such_role" "the project has no such role";
+    16 InvalidSpec "invalid_spec" "the values contradict each other";
+    17 CredentialChanged "credential_changed" "the credential was changed meanwhile; try again";
+    18 Locked "locked" "too many attempts; try again later";
+    19 SessionNotAlive "session_not_alive" "the session has ended; sign in again";
+    20 CodeUnknown "code_unknown" "the code does not exist, has expired or belongs to another client";
+    21 CodeMismatch "code_mismatch" "the code was issued for other parameters";
+    22 RequestUsed "request_used" "this authorization request was already answered; start again";
+    23 NoRole "no_role" "the project admits only users who hold a role in it";
+    24 FamilyNotAlive "family_not_alive" "the refresh token is not valid";
+    25 FlowNotAllowed "flow_not_allowed" "the application is not allowed to use this flow";
+    26 InUse "in_use" "something still refers to this; remove that first";
+    27 LevelNotSupported "level_not_supported" "a member of the cluster does not support this level";
+    28 NotDue "not_due" "this is not due yet";
+}

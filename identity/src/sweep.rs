@@ -1,0 +1,253 @@
+//! Bounded clean-up: what has expired, and what hung under what was deleted.
+//!
+//! A sweep is a command like any other, so that all replicas remove the same rows at the same position. Nobody waits
+//! for it: readers hide what has expired, and every look-up checks its parents.
+
+use crate::administrator::Administrator;
+use crate::application::Application;
+use crate::authorization::Authorization;
+use crate::change;
+use crate::command::{Access, command};
+use crate::encoding::decode_row;
+use crate::event::What;
+use crate::execute::SEEN_EXPIRY;
+use crate::id::Id;
+use crate::instance::{Instance, domain::Domain};
+use crate::keys::{Key, Parts, Space};
+use crate::organization::Organization;
+use crate::project::{Project, role::Role};
+use crate::reader::{Reader, Run, record_key};
+use crate::record::{Kind, Record, State};
+use crate::refusal::Refusal;
+use crate::resource::{Parent, Resource};
+use crate::session::{self, Session};
+use crate::signing_key::SigningKey;
+use crate::tables::{Fault, Table};
+use crate::token::family::Family;
+use crate::tx::Tx;
+use crate::user::User;
+use minicbor::{Decode, Encode};
+
+/// The most rows that one sweep looks at.
+pub const LIMIT_MAX: u32 = 2000;
+
+/// Removes what has expired or lost its parent, at most `limit` of each.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Sweep {
+    /// How much, at most [`LIMIT_MAX`].
+    #[n(0)]
+    pub limit: u32,
+}
+
+/// What a sweep did.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Swept {
+    /// How many rows were looked at.
+    #[n(0)]
+    pub rows: u32,
+}
+
+command!(5 Sweep -> Swept, |_, _| Ok(Access::System), |self, tx| {
+    let limit = self.limit.min(LIMIT_MAX) as usize;
+    let expired = expired(tx, limit)?;
+    let orphans = orphans(tx, limit)?;
+    let rows = u32::try_from(expired.saturating_add(orphans)).unwrap_or(u32::MAX);
+    Ok(Swept { rows })
+});
+
+/// Whether a sweep would find anything.
+pub fn is_due(reader: &Reader<'_>) -> Result<bool, Fault> {
+    let (from, to) = expired_range(reader);
+    let (tomb, stone) = Key::new(reader.instance, Space::Tombstone).range();
+    Ok(!reader.read.scan(Table::State, &from, &to, 1)?.is_empty()
+        || !reader.read.scan(Table::State, &tomb, &stone, 1)?.is_empty())
+}
+
+fn expired_range(reader: &Reader<'_>) -> (Vec<u8>, Vec<u8>) {
+    let from = Key::new(reader.instance, Space::Expiry).into_bytes();
+    let to = Key::new(reader.instance, Space::Expiry).u64(reader.now.0.saturating_add(1)).into_bytes();
+    (from, to)
+}
+
+fn expired(tx: &mut Tx<'_, '_>, limit: usize) -> Run<usize> {
+    let (from, to) = expired_range(&tx.reader());
+    let rows = tx.reader().read.scan(Table::State, &from, &to, limit)?;
+    for (key, _) in &rows {
+        let broken = || Fault("an expiry row has another form".into());
+        let mut parts = Parts::of(key).ok_or_else(broken)?;
+        parts.u64().ok_or_else(broken)?;
+        let number = parts.u16().ok_or_else(broken)?;
+        if number == SEEN_EXPIRY {
+            let request = key.get(key.len().saturating_sub(16)..).ok_or_else(broken)?;
+            let seen = Key::new(tx.instance, Space::Seen).bytes(request).into_bytes();
+            tx.tables.remove(Table::State, seen);
+        } else {
+            let kind = Kind::from_number(number).ok_or_else(broken)?;
+            let id = parts.id().ok_or_else(broken)?;
+            expire(tx, kind, &id)?;
+        }
+        tx.tables.remove(Table::State, key.clone());
+    }
+    Ok(rows.len())
+}
+
+/// Removes what has expired, unless it was prolonged since this row was written.
+fn expire(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
+    let now = tx.now;
+    match kind {
+        Kind::Session => {
+            if let Some(session) = tx.reader().row::<Session>(id)?.filter(|session| session.expires <= now) {
+                session::remove(tx, id, &session);
+            }
+        }
+        Kind::Family => {
+            if tx.reader().row::<Family>(id)?.is_some_and(|family| family.absolute <= now) {
+                tx.remove(Kind::Family, id);
+            }
+        }
+        Kind::SigningKey => {
+            if tx.reader().row::<SigningKey>(id)?.is_some() {
+                tx.remove(kind, id);
+                tx.tell(What::KeyRetired, kind, id, None, Vec::new())?;
+            }
+        }
+        Kind::Code | Kind::Answered | Kind::Denied => tx.remove(kind, id),
+        Kind::Instance
+        | Kind::Domain
+        | Kind::Organization
+        | Kind::Project
+        | Kind::Role
+        | Kind::Application
+        | Kind::User
+        | Kind::Authorization
+        | Kind::Administrator
+        | Kind::Lifetimes
+        | Kind::Throttle
+        | Kind::Password
+        | Kind::ClientSecret
+        | Kind::PersonKey
+        | Kind::Cluster
+        | Kind::Probe => return Err(Fault(format!("a {} does not expire", kind.word())).into()),
+    }
+    Ok(())
+}
+
+/// Removes what hangs under deleted things or refers to them, then those themselves.
+fn orphans(tx: &mut Tx<'_, '_>, limit: usize) -> Run<usize> {
+    let mut done = 0;
+    while done < limit {
+        let (from, to) = Key::new(tx.instance, Space::Tombstone).range();
+        let Some((stone, _)) = tx.reader().read.scan(Table::State, &from, &to, 1)?.pop() else { break };
+        let (kind, id) = kind_and_id(&stone, 9)?;
+        let under = Key::new(tx.instance, Space::Child).u16(kind.number()).id(&id);
+        let about = Key::new(tx.instance, Space::Reference).u16(kind.number()).id(&id);
+        let mut found = false;
+        for prefix in [under, about] {
+            let skip = prefix.clone().into_bytes().len();
+            let (from, to) = prefix.range();
+            for (row, _) in tx.reader().read.scan(Table::State, &from, &to, limit.saturating_sub(done))? {
+                let (kind, id) = kind_and_id(&row, skip)?;
+                orphan(tx, kind, &id)?;
+                tx.tables.remove(Table::State, row);
+                found = true;
+                done += 1;
+            }
+        }
+        if !found {
+            tx.tables.remove(Table::State, stone);
+            bury(tx, kind, &id)?;
+            done += 1;
+        }
+    }
+    Ok(done)
+}
+
+fn kind_and_id(key: &[u8], skip: usize) -> Result<(Kind, Id), Fault> {
+    let broken = || Fault("an index row has another form".into());
+    let mut parts = Parts::of(key.get(skip.saturating_sub(9)..).ok_or_else(broken)?).ok_or_else(broken)?;
+    let kind = parts.u16().and_then(Kind::from_number).ok_or_else(broken)?;
+    Ok((kind, parts.id().ok_or_else(broken)?))
+}
+
+/// Runs something for a resource whose kind is known as a number only.
+macro_rules! by_kind {
+    ($kind:expr, $run:ident($($argument:expr),*), $session:expr) => {
+        match $kind {
+            Kind::Instance => $run::<Instance>($($argument),*),
+            Kind::Domain => $run::<Domain>($($argument),*),
+            Kind::Organization => $run::<Organization>($($argument),*),
+            Kind::Project => $run::<Project>($($argument),*),
+            Kind::Role => $run::<Role>($($argument),*),
+            Kind::Application => $run::<Application>($($argument),*),
+            Kind::User => $run::<User>($($argument),*),
+            Kind::Authorization => $run::<Authorization>($($argument),*),
+            Kind::Administrator => $run::<Administrator>($($argument),*),
+            Kind::Session => $session,
+            Kind::Code
+            | Kind::Family
+            | Kind::SigningKey
+            | Kind::Lifetimes
+            | Kind::Denied
+            | Kind::Throttle
+            | Kind::Password
+            | Kind::ClientSecret
+            | Kind::Answered
+            | Kind::PersonKey
+            | Kind::Cluster
+            | Kind::Probe => Err(Fault(format!("a {} hangs under nothing", $kind.word())).into()),
+        }
+    };
+}
+
+fn orphan(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
+    by_kind!(kind, orphan_resource(tx, id), {
+        if let Some(session) = tx.reader().row::<Session>(id)? {
+            session::remove(tx, id, &session);
+        }
+        Ok(())
+    })
+}
+
+/// A leaf goes at once; what may have children of its own waits for its turn.
+fn orphan_resource<T: Resource>(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
+    let Some(mut record) = raw::<T>(tx, id)? else { return Ok(()) };
+    if record.state != State::Deleted {
+        T::gone(tx, id)?;
+    }
+    if T::LEAF {
+        return end(tx, &record);
+    }
+    if record.state != State::Deleted {
+        record.state = State::Deleted;
+        record.changed = tx.now;
+        tx.put(&record);
+        let key = Key::new(tx.instance, Space::Tombstone).u16(T::KIND.number()).id(id);
+        tx.tables.put(Table::State, key.into_bytes(), Vec::new());
+    }
+    Ok(())
+}
+
+fn bury(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
+    by_kind!(kind, bury_resource(tx, id), Err(Refusal::Internal.into()))
+}
+
+fn bury_resource<T: Resource>(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
+    match raw::<T>(tx, id)? {
+        Some(record) => end(tx, &record),
+        None => Ok(()),
+    }
+}
+
+fn end<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {
+    change::remove(tx, record)?;
+    // What it was in may be gone before it.
+    let organization = T::Parent::organization(&tx.reader(), &record.parent).ok().flatten();
+    Ok(tx.tell(What::Swept, T::KIND, &record.id, organization.as_ref(), Vec::new())?)
+}
+
+/// A record in whatever state.
+fn raw<T: Resource>(tx: &Tx<'_, '_>, id: &Id) -> Run<Option<Record<T>>> {
+    let key = record_key(tx.instance, T::KIND, id);
+    let bytes = tx.reader().read.get(Table::State, &key)?;
+    Ok(bytes.map(|bytes| decode_row(&bytes)).transpose()?)
+}

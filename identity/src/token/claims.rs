@@ -1,0 +1,87 @@
+//! What tokens say about a person: pure look-ups. Names of claims and their JSON are the wire's business.
+
+use crate::application::Application;
+use crate::authorization;
+use crate::grant::scope;
+use crate::id::Id;
+use crate::organization::Organization;
+use crate::project::Project;
+use crate::reader::{Reader, Run};
+use crate::record::Record;
+use std::collections::BTreeMap;
+
+/// The roles of a person in one project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectRoles {
+    /// The project.
+    pub project: Id,
+    /// The organization that granted them.
+    pub organization: Id,
+    /// Its primary domain.
+    pub domain: String,
+    /// The keys, in order.
+    pub keys: Vec<String>,
+}
+
+/// The roles that belong into the tokens of an application, by its settings, its project's and the scopes.
+pub fn roles(
+    reader: &Reader<'_>,
+    application: &Record<Application>,
+    asserted: Asserted,
+    user: &Id,
+    scopes: &[String],
+) -> Run<Vec<ProjectRoles>> {
+    let own = reader.live::<Project>(&application.parent)?;
+    // project → whether all of its roles are wanted, or those of the request's scopes only
+    let mut wanted: BTreeMap<Id, bool> = BTreeMap::new();
+    let by_key: Vec<&str> =
+        scopes.iter().filter_map(|scope| scope.strip_prefix(scope::ROLE_PREFIX)).collect();
+    if asserted == Asserted::Yes || own.spec.role_assertion {
+        wanted.insert(own.id.clone(), true);
+    } else if !by_key.is_empty() {
+        wanted.insert(own.id.clone(), false);
+    }
+    if scope::has(scopes, scope::ALL_ROLES) {
+        for project in audience(application, scopes) {
+            wanted.insert(project, true);
+        }
+    }
+    let mut found = Vec::new();
+    for (project, all) in wanted {
+        let Ok(record) = reader.live::<Project>(&project) else { continue };
+        let mut keys: Vec<String> = authorization::roles(reader, &project, user)?
+            .iter()
+            .map(|key| key.as_str().to_owned())
+            .filter(|key| all || by_key.contains(&key.as_str()))
+            .collect();
+        keys.sort();
+        if keys.is_empty() {
+            continue;
+        }
+        let organization = reader.live::<Organization>(&record.parent)?;
+        let domain = organization.spec.domain.to_string();
+        found.push(ProjectRoles { project, organization: organization.id, domain, keys });
+    }
+    Ok(found)
+}
+
+/// Whether the application's own settings put roles into this kind of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asserted {
+    /// They do.
+    Yes,
+    /// Only by project setting or scope.
+    No,
+}
+
+/// The projects that an access token is meant for: the application's own and those of its scopes.
+pub fn audience(application: &Record<Application>, scopes: &[String]) -> Vec<Id> {
+    let mut projects = vec![application.parent.clone()];
+    for id in scopes.iter().filter_map(|scope| scope::audience_of(scope)).filter_map(|id| Id::parse(id).ok())
+    {
+        if !projects.contains(&id) {
+            projects.push(id);
+        }
+    }
+    projects
+}

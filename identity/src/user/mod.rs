@@ -1,0 +1,150 @@
+//! Users: people and service accounts of an organization.
+
+pub mod person;
+
+use crate::administrator::others_own;
+use crate::encoding::Stored;
+use crate::id::Id;
+use crate::name::{EmailAddress, LanguageTag, Name, Username};
+use crate::organization::Organization;
+use crate::permission::{AdministratorRole, Area, Within, entries};
+use crate::reader::{Names, Reader, Run};
+use crate::record::{Kind, Record};
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource};
+use crate::tx::Tx;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// A user of an organization.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The name to sign in with, unique in the instance.
+    #[n(0)]
+    pub username: Username,
+    /// A person or a service account.
+    #[n(1)]
+    pub kind: UserKind,
+}
+
+impl std::fmt::Debug for User {
+    /// Personal data stays out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("User")
+    }
+}
+
+/// What a user is.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserKind {
+    /// A person.
+    #[n(0)]
+    Human(#[n(0)] Profile),
+    /// A program that authenticates with a secret.
+    #[n(1)]
+    Service {
+        /// Shown to administrators.
+        #[n(0)]
+        name: Name<200>,
+    },
+}
+
+/// What is known of a person. Everything here is personal data.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Given name.
+    #[n(0)]
+    pub given_name: Name<200>,
+    /// Family name.
+    #[n(1)]
+    pub family_name: Name<200>,
+    /// The name that is shown, if it is not the two above.
+    #[n(2)]
+    pub display_name: Option<Name<200>>,
+    /// How friends call him.
+    #[n(3)]
+    pub nick_name: Option<Name<200>>,
+    /// His language.
+    #[n(4)]
+    pub language: Option<LanguageTag>,
+    /// His mail address.
+    #[n(5)]
+    pub email: Option<EmailAddress>,
+    /// Whether a mail to it was answered.
+    #[n(6)]
+    #[serde(default)]
+    pub email_verified: bool,
+}
+
+impl Profile {
+    /// The name that is shown.
+    pub fn shown_name(&self) -> String {
+        match &self.display_name {
+            Some(name) => name.to_string(),
+            None => format!("{} {}", self.given_name, self.family_name),
+        }
+    }
+}
+
+impl Stored for User {}
+
+impl Resource for User {
+    const KIND: Kind = Kind::User;
+    const AREA: Area = Area::User;
+    const PERSONAL: &'static [u16] = &[0, 1];
+    type Parent = Organization;
+    /// The person's key, wrapped by the instance's data key.
+    type Birth = person::NewKey;
+
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.unique(Names::Username, &self.username.folded());
+        to.search("username", self.username.as_str());
+        if let UserKind::Human(profile) = &self.kind {
+            to.search("name", &profile.shown_name());
+            if let Some(email) = &profile.email {
+                to.search("email", email.as_str());
+            }
+        }
+    }
+
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        if let (Some(before), Some(after)) = (change.before, change.after) {
+            // What authenticates a person and what authenticates a program differ: one can't become the other.
+            if matches!(before.kind, UserKind::Human(_)) != matches!(after.kind, UserKind::Human(_)) {
+                return Err(Refusal::InvalidSpec.into());
+            }
+        }
+        if change.before.is_some() && change.after.is_none() {
+            let owns = entries(&change.reader, change.id)?.iter().any(|entry| {
+                entry.within == Within::Instance && entry.roles.contains(&AdministratorRole::IamOwner)
+            });
+            if owns && others_own(&change.reader, Some(change.id))? == 0 {
+                return Err(Refusal::LastOwner.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn born(tx: &mut Tx<'_, '_>, id: &Id, birth: person::NewKey) -> Run<()> {
+        person::keep(tx, id, birth)
+    }
+
+    fn gone(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
+        for kind in [Kind::Password, Kind::Throttle, Kind::ClientSecret] {
+            tx.remove(kind, id);
+        }
+        person::erase(tx, id)
+    }
+}
+
+/// The user who signs in with this name: by username without regard to ASCII case. Unknown, inactive and foreign names
+/// all give `None` or a record that does not serve; the caller answers the same to each.
+pub fn by_login_name(reader: &Reader<'_>, name: &str) -> Run<Option<Record<User>>> {
+    match reader.named(Names::Username, &crate::name::fold(name))? {
+        Some(id) => Ok(reader.find::<User>(&id)?),
+        None => Ok(None),
+    }
+}

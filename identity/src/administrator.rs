@@ -1,10 +1,11 @@
 //! Administrators: who may govern what. One entry a user and place.
 
 use crate::encoding::Stored;
+use crate::envelope::Caller;
 use crate::id::Id;
 use crate::permission::{AdministratorRole, Area, ENTRIES_MAX, Verb, Within, entries, holds};
-use crate::reader::{Names, Reader, Run};
-use crate::record::{Kind, State};
+use crate::reader::{Names, No, Reader, Run, optional};
+use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
 use crate::user::User;
@@ -72,54 +73,61 @@ impl Resource for Administrator {
             let moved = change
                 .before
                 .is_some_and(|before| before.user != after.user || before.within != after.within);
-            if moved
-                || !change.reader.existing::<User>(&after.user).is_ok_and(|user| user.state == State::Active)
-            {
+            let user = optional(change.reader.existing::<User>(&after.user))?;
+            if moved || user.is_none_or(|user| user.state != State::Active) {
                 return Err(Refusal::InvalidSpec.into());
             }
             if change.before.is_none() && entries(&change.reader, &after.user)?.len() >= ENTRIES_MAX {
                 return Err(Refusal::LimitReached.into());
             }
-            for role in &after.roles {
-                grants_what_he_has(change, *role, &after.within)?;
-            }
+            require_all_of(&change.reader, change.caller, after)?;
         }
         let was = change.before.is_some_and(Administrator::owns_instance);
         let stays = change.after.is_some_and(Administrator::owns_instance);
-        if was && !stays && others_own(&change.reader, change.before.map(|before| &before.user))? == 0 {
+        let is_his = |user: &Record<User>| change.before.is_some_and(|before| before.user == user.id);
+        if was && !stays && !is_owned_without(&change.reader, is_his)? {
             return Err(Refusal::LastOwner.into());
         }
         Ok(())
     }
 }
 
-fn grants_what_he_has(
-    change: &Change<'_, Administrator>,
-    role: AdministratorRole,
-    within: &Within,
-) -> Run<()> {
-    for area in Area::ALL {
-        for verb in [Verb::Read, Verb::Write, Verb::Delete] {
-            if role.allows(area, verb) && !holds(&change.reader, change.caller, area, verb, within)? {
-                return Err(Refusal::ExceedsOwn.into());
+/// Refuses a caller who lacks any permission that the entry gives.
+fn require_all_of(reader: &Reader<'_>, caller: &Caller, entry: &Administrator) -> Run<()> {
+    for role in &entry.roles {
+        for area in Area::ALL {
+            for verb in [Verb::Read, Verb::Write, Verb::Delete] {
+                if role.allows(area, verb) && !holds(reader, caller, area, verb, &entry.within)? {
+                    return Err(Refusal::ExceedsOwn.into());
+                }
             }
         }
     }
     Ok(())
 }
 
-/// How many users other than `apart` own the instance and can sign in.
-pub fn others_own(reader: &Reader<'_>, apart: Option<&Id>) -> Run<usize> {
-    let mut count = 0;
+/// Refuses a caller who lacks any permission that a user holds: who sets his password or secret can act as him.
+pub fn require_all_of_user(reader: &Reader<'_>, caller: &Caller, user: &Id) -> Run<()> {
+    for entry in entries(reader, user)? {
+        // What governs a deleted place governs nothing.
+        match require_all_of(reader, caller, &entry) {
+            Err(No::Refused(Refusal::NotFound)) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether anybody but those set apart owns the instance and can sign in.
+pub fn is_owned_without(reader: &Reader<'_>, apart: impl Fn(&Record<User>) -> bool) -> Run<bool> {
     for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, 10_000)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
             && entry.state == State::Active
             && entry.spec.owns_instance()
-            && Some(&entry.spec.user) != apart
-            && reader.live::<User>(&entry.spec.user).is_ok()
+            && optional(reader.live::<User>(&entry.spec.user))?.is_some_and(|user| !apart(&user))
         {
-            count += 1;
+            return Ok(true);
         }
     }
-    Ok(count)
+    Ok(false)
 }

@@ -116,8 +116,7 @@ impl<T: Resource> Command for Create<T> {
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
         let Create { id, parent, spec, birth } = self;
         // The row of a deleted resource keeps its id until the sweep has passed.
-        let key = crate::reader::record_key(tx.instance, T::KIND, &id);
-        if tx.reader().read.get(Table::State, &key)?.is_some() {
+        if tx.reader().is_taken::<T>(&id)? {
             return Err(Refusal::AlreadyExists.into());
         }
         T::Parent::live(&tx.reader(), &parent).map_err(|no| match no {
@@ -166,14 +165,15 @@ impl<T: Resource> Command for Update<T> {
         if T::own_place(&self.id).is_none() {
             crate::permission::require(&tx.reader(), &caller, T::AREA, Verb::Write, &within)?;
         }
-        let serves = before.state == State::Active;
+        // Checked even while it does not serve: otherwise what was switched off, changed and switched on again would
+        // have escaped the rules about changes.
         let change = Change {
             reader: tx.reader(),
             caller: &caller,
             id: &before.id,
             parent: &before.parent,
-            before: serves.then_some(&before.spec),
-            after: serves.then_some(&self.spec),
+            before: Some(&before.spec),
+            after: Some(&self.spec),
         };
         T::check(&change)?;
         let after = Record {

@@ -91,7 +91,8 @@ macro_rules! command {
 }
 pub(crate) use command;
 
-const fn of_resource<T: crate::resource::Resource>() -> [Line; 4] {
+/// The four lines of a plain resource.
+pub const fn of_resource<T: crate::resource::Resource>() -> [Line; 4] {
     [line::<Create<T>>(), line::<Update<T>>(), line::<SetState<T>>(), line::<Delete<T>>()]
 }
 

@@ -42,6 +42,9 @@ pub struct RaiseLevel {
 }
 
 command!(4 RaiseLevel -> u32, |_, _| Ok(Access::System), |self, tx| {
+    if tx.instance != SYSTEM {
+        return Err(Refusal::InvalidSpec.into());
+    }
     if self.level < tx.level() || self.level > MAX {
         return Err(Refusal::LevelNotSupported.into());
     }

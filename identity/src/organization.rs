@@ -1,12 +1,15 @@
 //! Organizations: what users and projects hang under.
 
+use crate::administrator::is_owned_without;
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::name::{HostName, Name};
 use crate::permission::{Area, Within};
 use crate::reader::{Names, Reader, Run};
-use crate::record::Kind;
-use crate::resource::{Indexes, Resource, Root};
+use crate::record::{Kind, Record};
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource, Root};
+use crate::user::User;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,16 @@ impl Resource for Organization {
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::OrganizationDomain, self.domain.as_str());
         to.search("name", self.name.as_str());
+    }
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        // Its people go with it: one of another organization must still own the instance, unless nobody did.
+        if change.before.is_some() && change.after.is_none() {
+            let is_inside = |user: &Record<User>| user.parent == *change.id;
+            if is_owned_without(&change.reader, |_| false)? && !is_owned_without(&change.reader, is_inside)? {
+                return Err(Refusal::LastOwner.into());
+            }
+        }
+        Ok(())
     }
     fn under(&self, _: &Reader<'_>, _: &Id) -> Run<Within> {
         Ok(Within::Instance)

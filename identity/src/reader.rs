@@ -76,6 +76,11 @@ impl<'a> Reader<'a> {
         Ok((record.state != State::Deleted).then_some(record))
     }
 
+    /// Whether an id stands for a resource, be it deleted and not yet swept.
+    pub fn is_taken<T: Resource>(&self, id: &Id) -> Result<bool, Fault> {
+        Ok(self.read.get(Table::State, &record_key(self.instance, T::KIND, id))?.is_some())
+    }
+
     /// A resource that exists, whether it serves or not, and whose parents are not deleted.
     pub fn existing<T: Resource>(&self, id: &Id) -> Run<Record<T>> {
         let record = self.find::<T>(id)?.ok_or(Refusal::NotFound)?;
@@ -101,7 +106,7 @@ impl<'a> Reader<'a> {
         let id = Id::from_number(self.instance.0);
         match self.of(SYSTEM).find::<Instance>(&id)? {
             Some(record) if record.state == State::Active => Ok(record),
-            _ => Err(Refusal::InstanceNotActive.into()),
+            Some(_) | None => Err(Refusal::InstanceNotActive.into()),
         }
     }
 
@@ -154,6 +159,15 @@ pub fn unique_key(instance: InstanceId, names: Names, name: &str) -> Vec<u8> {
 pub fn id_at(key: &[u8], skip: usize) -> Result<Id, Fault> {
     let id = key.get(skip.saturating_sub(9)..).and_then(|rest| Parts::of(rest)?.id());
     id.ok_or_else(|| Fault("an index row holds no id".into()))
+}
+
+/// What was found, or nothing if it was refused. A fault stays one: taken for a no, it would let replicas differ.
+pub fn optional<T>(found: Run<T>) -> Result<Option<T>, Fault> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(No::Refused(_)) => Ok(None),
+        Err(No::Fault(fault)) => Err(fault),
+    }
 }
 
 impl No {

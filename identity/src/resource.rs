@@ -5,7 +5,7 @@
 
 use crate::encoding::Stored;
 use crate::envelope::Caller;
-use crate::id::Id;
+use crate::id::{Id, SYSTEM};
 use crate::permission::{Area, Within};
 use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
@@ -105,6 +105,10 @@ impl Parent for Root {
         if *id != Id::from_number(reader.instance.0) {
             return Err(Refusal::NotFound.into());
         }
+        // The system is a record of nothing, and always serves.
+        if reader.instance == SYSTEM {
+            return Ok(());
+        }
         reader.live_instance().map(|_| ())
     }
     fn within(_: &Reader<'_>, _: &Id) -> Run<Within> {
@@ -186,8 +190,8 @@ pub struct Change<'c, T> {
     pub id: &'c Id,
     /// What it hangs under.
     pub parent: &'c Id,
-    /// Before; `None` when it is created, or did not serve.
+    /// Before; `None` when it is created or switched on.
     pub before: Option<&'c T>,
-    /// After; `None` when it will not serve any more.
+    /// After; `None` when it is deleted or switched off.
     pub after: Option<&'c T>,
 }

@@ -175,7 +175,10 @@ command!(30 RotateKeys -> Step, |_, _| Ok(Access::System), |self, tx| {
     match step {
         Step::Begin | Step::Publish => {
             let new = self.new.ok_or(Refusal::InvalidSpec)?;
-            if keys.len() >= KEYS_MAX || keys.iter().any(|key| key.kid == new.kid) {
+            if keys.len() >= KEYS_MAX {
+                return Err(Refusal::LimitReached.into());
+            }
+            if keys.iter().any(|key| key.kid == new.kid) {
                 return Err(Refusal::AlreadyExists.into());
             }
             let (stage, what) = match step {

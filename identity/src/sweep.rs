@@ -16,7 +16,7 @@ use crate::instance::{Instance, domain::Domain};
 use crate::keys::{Key, Parts, Space};
 use crate::organization::Organization;
 use crate::project::{Project, role::Role};
-use crate::reader::{Reader, Run, record_key};
+use crate::reader::{Reader, Run, optional, record_key};
 use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Parent, Resource};
@@ -201,10 +201,10 @@ macro_rules! by_kind {
 
 fn orphan(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
     by_kind!(kind, orphan_resource(tx, id), {
-        if let Some(session) = tx.reader().row::<Session>(id)? {
-            session::remove(tx, id, &session);
+        match tx.reader().row::<Session>(id)? {
+            Some(session) => session::end(tx, id, &session),
+            None => Ok(()),
         }
-        Ok(())
     })
 }
 
@@ -241,7 +241,7 @@ fn bury_resource<T: Resource>(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
 fn end<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {
     change::remove(tx, record)?;
     // What it was in may be gone before it.
-    let organization = T::Parent::organization(&tx.reader(), &record.parent).ok().flatten();
+    let organization = optional(T::Parent::organization(&tx.reader(), &record.parent))?.flatten();
     Ok(tx.tell(What::Swept, T::KIND, &record.id, organization.as_ref(), Vec::new())?)
 }
 

@@ -32,7 +32,7 @@ pub struct Fault(pub String);
 pub type Row = (Vec<u8>, Vec<u8>);
 
 /// Reads of one unchanging snapshot of all tables.
-pub trait Read {
+pub trait Read: Sync {
     /// The value of `key`, if there is one.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
 

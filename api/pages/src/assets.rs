@@ -37,25 +37,18 @@ pub struct Asset {
 /// version's file answers, and no cache may keep it under the foreign name.
 #[must_use]
 pub fn asset(path: &str) -> Option<Asset> {
-    [
-        (STYLE_PATH, "text/css; charset=utf-8", STYLE),
-        (ICON_PATH, "image/svg+xml", ICON),
-    ]
-    .into_iter()
-    .find_map(|(name, content_type, body)| {
-        let cache_control = if path == name {
-            "public, max-age=31536000, immutable"
-        } else if without_hash(path)? == without_hash(name)? {
-            "no-store"
-        } else {
-            return None;
-        };
-        Some(Asset {
-            content_type,
-            cache_control,
-            body,
-        })
-    })
+    [(STYLE_PATH, "text/css; charset=utf-8", STYLE), (ICON_PATH, "image/svg+xml", ICON)].into_iter().find_map(
+        |(name, content_type, body)| {
+            let cache_control = if path == name {
+                "public, max-age=31536000, immutable"
+            } else if without_hash(path)? == without_hash(name)? {
+                "no-store"
+            } else {
+                return None;
+            };
+            Some(Asset { content_type, cache_control, body })
+        },
+    )
 }
 
 /// The headers of every page, besides the policy.
@@ -71,6 +64,15 @@ pub const fn security_headers() -> [(&'static str, &'static str); 4] {
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
     ]
+}
+
+/// What a page whose form ends in a redirect to `redirect_uri` names as its form target.
+///
+/// An application may redirect once more behind its callback, to another host of its own, and Chromium holds that
+/// against the policy too. So every https target is let in where the callback is https.
+#[must_use]
+pub fn form_target(redirect_uri: &str) -> &str {
+    if redirect_uri.starts_with("https://") { "https:" } else { redirect_uri }
 }
 
 /// The value of the Content-Security-Policy header.
@@ -114,16 +116,12 @@ fn authority_source(scheme: &str, authority: &str) -> Option<String> {
         return (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
             .then(|| format!("{scheme}:"));
     }
-    let (host, port) = authority
-        .split_once(':')
-        .map_or((authority, None), |(host, port)| (host, Some(port)));
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
     let host = host.to_ascii_lowercase();
     let host_is_plain = !host.is_empty()
         && host.len() <= HOST_BYTES_MAX
         && !host.starts_with(['.', '-'])
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     match port {
         _ if !host_is_plain => None,
         None => Some(format!("{scheme}://{host}")),
@@ -138,9 +136,7 @@ fn is_port(port: &str) -> bool {
 fn is_scheme(scheme: &str) -> bool {
     scheme.len() <= SCHEME_BYTES_MAX
         && scheme.starts_with(|first: char| first.is_ascii_lowercase())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 const HASH_DIGITS: usize = 16;
@@ -155,10 +151,7 @@ fn without_hash(path: &str) -> Option<(&str, &str)> {
 
 /// A path with the hash of the file's content, made while compiling.
 const fn named<const LENGTH: usize>(prefix: &str, content: &str, extension: &str) -> [u8; LENGTH] {
-    assert!(
-        prefix.len() + HASH_DIGITS + extension.len() == LENGTH,
-        "the name has another length"
-    );
+    assert!(prefix.len() + HASH_DIGITS + extension.len() == LENGTH, "the name has another length");
     let (prefix, extension) = (prefix.as_bytes(), extension.as_bytes());
     let hash = fnv1a(content.as_bytes());
     let mut name = [0; LENGTH];

@@ -52,24 +52,18 @@ impl Locale {
 
     fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next()?;
-        Self::ALL
-            .into_iter()
-            .find(|locale| locale.tag().eq_ignore_ascii_case(primary))
+        Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(primary))
     }
 
     fn first_of_ui_locales(list: &str) -> Option<Self> {
-        bounded(list)
-            .split_ascii_whitespace()
-            .take(PREFERENCES_MAX)
-            .find_map(Self::of_tag)
+        bounded(list).split_ascii_whitespace().take(PREFERENCES_MAX).find_map(Self::of_tag)
     }
 
     fn best_of_accept_language(list: &str) -> Option<Self> {
         let mut best: Option<(u16, Self)> = None;
         for entry in bounded(list).split(',').take(PREFERENCES_MAX) {
-            let (tag, parameter) = entry
-                .split_once(';')
-                .map_or((entry, None), |(tag, rest)| (tag, Some(rest)));
+            let (tag, parameter) =
+                entry.split_once(';').map_or((entry, None), |(tag, rest)| (tag, Some(rest)));
             let Some(locale) = Self::of_tag(tag.trim()) else {
                 continue;
             };
@@ -178,10 +172,7 @@ mod tests {
     fn long_lists_are_cut() {
         assert_eq!(Locale::choose(None, Some(&format!("{}de", "fr,".repeat(31)))), De);
         assert_eq!(Locale::choose(None, Some(&format!("{}de", "fr,".repeat(32)))), En);
-        assert_eq!(
-            Locale::choose(Some(&format!("{} de", "é".repeat(5000))), None),
-            En
-        );
+        assert_eq!(Locale::choose(Some(&format!("{} de", "é".repeat(5000))), None), En);
         assert_eq!(Locale::choose(Some(&format!("{}de", "ﷺ ".repeat(300))), None), En);
     }
 

@@ -17,8 +17,7 @@ pub use sign_in::{SignIn, SignInProblem, sign_in};
 pub use sign_out::{SignOut, sign_out, signed_out};
 
 fn finished(page: &impl Template) -> String {
-    page.render()
-        .expect("writing into a string cannot fail, and no template calls what can")
+    page.render().expect("writing into a string cannot fail, and no template calls what can")
 }
 
 /// A path on this origin: everything that could lead to another one is refused, `//host` and `/\host` included.

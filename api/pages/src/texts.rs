@@ -45,22 +45,13 @@ impl Locale {
         let args = FluentArgs::from_iter([(argument, FluentValue::from(PLACE))]);
         let text = self.written(id, Some(&args));
         let (before, after) = text.split_once(PLACE).unwrap_or((&text, ""));
-        Around {
-            before: before.to_owned(),
-            after: after.to_owned(),
-        }
+        Around { before: before.to_owned(), after: after.to_owned() }
     }
 
     fn written(self, id: &str, args: Option<&FluentArgs<'_>>) -> Cow<'static, str> {
         let found = lookup(self, id, args);
-        assert!(
-            !cfg!(test) || found.is_some(),
-            "message {id} is missing or broken in {}",
-            self.tag()
-        );
-        found
-            .or_else(|| lookup(Locale::En, id, args))
-            .unwrap_or_else(|| Cow::Owned(id.to_owned()))
+        assert!(!cfg!(test) || found.is_some(), "message {id} is missing or broken in {}", self.tag());
+        found.or_else(|| lookup(Locale::En, id, args)).unwrap_or_else(|| Cow::Owned(id.to_owned()))
     }
 
     const fn source(self) -> &'static str {
@@ -95,9 +86,7 @@ fn parsed(locale: Locale) -> FluentBundle<FluentResource> {
 
 fn lookup(locale: Locale, id: &str, args: Option<&FluentArgs<'_>>) -> Option<Cow<'static, str>> {
     let bundle = bundle(locale);
-    let (id, attribute) = id
-        .split_once('.')
-        .map_or((id, None), |(id, attribute)| (id, Some(attribute)));
+    let (id, attribute) = id.split_once('.').map_or((id, None), |(id, attribute)| (id, Some(attribute)));
     let message = bundle.get_message(id)?;
     let pattern = match attribute {
         Some(attribute) => message.get_attribute(attribute)?.value(),
@@ -120,16 +109,9 @@ mod tests {
         let mut found = BTreeMap::<String, BTreeSet<String>>::new();
         let (mut message, mut current) = (String::new(), String::new());
         for line in locale.source().lines().filter(|line| !line.starts_with('#')) {
-            let name = line
-                .split_once('=')
-                .map(|(name, _)| name.trim())
-                .unwrap_or_default();
+            let name = line.split_once('=').map(|(name, _)| name.trim()).unwrap_or_default();
             if line.starts_with(|first: char| first.is_ascii_alphabetic()) {
-                assert!(
-                    !found.contains_key(name),
-                    "{name} stands twice in {}",
-                    locale.tag()
-                );
+                assert!(!found.contains_key(name), "{name} stands twice in {}", locale.tag());
                 message = name.to_owned();
                 current = name.to_owned();
             } else if name.starts_with('.') {
@@ -151,12 +133,7 @@ mod tests {
     fn every_file_parses() {
         for locale in Locale::ALL {
             let resource = FluentResource::try_new(locale.source().to_owned());
-            assert!(
-                resource.is_ok(),
-                "{}: {:?}",
-                locale.tag(),
-                resource.err().map(|(_, errors)| errors)
-            );
+            assert!(resource.is_ok(), "{}: {:?}", locale.tag(), resource.err().map(|(_, errors)| errors));
         }
     }
 
@@ -173,20 +150,15 @@ mod tests {
     fn every_message_can_be_written() {
         for locale in Locale::ALL {
             for (id, arguments) in signature(locale) {
-                let args: FluentArgs<'_> = arguments
-                    .iter()
-                    .map(|name| (name.as_str(), FluentValue::from(2)))
-                    .collect();
+                let args: FluentArgs<'_> =
+                    arguments.iter().map(|name| (name.as_str(), FluentValue::from(2))).collect();
                 let text = lookup(locale, &id, Some(&args));
                 assert!(
                     text.as_ref().is_some_and(|text| !text.trim().is_empty()),
                     "{id} in {}",
                     locale.tag()
                 );
-                assert!(
-                    !text.is_some_and(|text| text.contains(['<', '>', '&'])),
-                    "{id} holds markup"
-                );
+                assert!(!text.is_some_and(|text| text.contains(['<', '>', '&'])), "{id} holds markup");
             }
         }
     }
@@ -202,13 +174,7 @@ mod tests {
     #[test]
     fn a_sentence_is_cut_around_its_value() {
         let sentence = Locale::En.around("sign-in-organization", "organization");
-        assert_eq!(
-            sentence,
-            Around {
-                before: "Use your ".to_owned(),
-                after: " account.".to_owned()
-            }
-        );
+        assert_eq!(sentence, Around { before: "Use your ".to_owned(), after: " account.".to_owned() });
     }
 
     #[test]

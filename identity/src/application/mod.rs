@@ -12,6 +12,7 @@ use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::tx::Tx;
+use crate::user::User;
 use minicbor::{Decode, Encode};
 use redirect_uri::{RedirectUri, Scheme};
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,10 @@ impl Resource for Application {
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
+        // With a user's id it would share his secret, and could be taken for him.
+        if change.before.is_none() && change.reader.is_taken::<User>(change.id)? {
+            return Err(Refusal::AlreadyExists.into());
+        }
         let Some(after) = change.after else { return Ok(()) };
         let kind_changed = change.before.is_some_and(|before| before.kind != after.kind);
         if kind_changed || !after.sound() { Err(Refusal::InvalidSpec.into()) } else { Ok(()) }

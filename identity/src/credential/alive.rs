@@ -15,7 +15,7 @@ pub fn check(reader: &Reader<'_>, caller: &Caller) -> Run<()> {
     let alive = match (&caller.subject, &caller.via) {
         (Subject::System, Via::System) | (Subject::Nobody, Via::Login) => return Ok(()),
         (Subject::User(user), Via::Session(session)) => session_of(reader, user, session),
-        (Subject::User(user), Via::Family(id)) => family_of(reader, user, id),
+        (Subject::User(user), Via::Family(id)) => family_of(reader, user, id, &caller.scopes),
         (Subject::Client(id), Via::Client { application, generation }) if id == application => {
             client(reader, application, *generation)
         }
@@ -46,9 +46,10 @@ fn session_of(reader: &Reader<'_>, user: &Id, id: &Id) -> Run<()> {
     if session.user == *user { Ok(()) } else { Err(Refusal::CallerNotAlive.into()) }
 }
 
-fn family_of(reader: &Reader<'_>, user: &Id, id: &Id) -> Run<()> {
+fn family_of(reader: &Reader<'_>, user: &Id, id: &Id, scopes: &[String]) -> Run<()> {
     let family = family::live(reader, id)?;
-    if family.user == *user { Ok(()) } else { Err(Refusal::CallerNotAlive.into()) }
+    let granted = scopes.iter().all(|scope| family.scopes.contains(scope));
+    if family.user == *user && granted { Ok(()) } else { Err(Refusal::CallerNotAlive.into()) }
 }
 
 fn client(reader: &Reader<'_>, application: &Id, generation: Option<u32>) -> Run<()> {

@@ -1,5 +1,6 @@
 //! Passwords: hashed by the node before the command, sealed before the log, proven by a command that can't be raced.
 
+use crate::administrator::require_all_of_user;
 use crate::command::{Access, command};
 use crate::credential::throttle::{self, Throttle};
 use crate::encoding::Stored;
@@ -68,6 +69,7 @@ command!(12 SetPassword -> u32, access, |self, tx| {
     if !matches!(record.spec.kind, UserKind::Human(_)) {
         return Err(Refusal::InvalidSpec.into());
     }
+    require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
     let before = tx.reader().row::<Password>(&self.user)?;
     let revision = before.map_or(0, |password| password.revision).saturating_add(1);
     let set = tx.now;

@@ -1,15 +1,18 @@
 //! Client secrets of applications and service accounts: one at a time, 256 random bits, stored as SHA-256.
 
+use crate::administrator::require_all_of_user;
 use crate::application::Application;
 use crate::command::{Access, command};
-use crate::encoding::Stored;
+use crate::encoding::{Stored, decode_row};
 use crate::event::What;
 use crate::id::{Hash, Id};
+use crate::keys::{Key, Space};
 use crate::permission::{Area, Verb};
 use crate::reader::{Reader, Run};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::{Parent, place};
+use crate::tables::Table;
 use crate::time::Timestamp;
 use crate::tx::Tx;
 use crate::user::{User, UserKind};
@@ -18,7 +21,7 @@ use minicbor::{Decode, Encode};
 /// The secret of an application or a service account.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ClientSecret {
-    /// 1 for the first, one more for each new one. Tokens carry it: a new secret ends what the old one got.
+    /// Higher than that of every earlier secret of the instance. Tokens carry it: a new secret ends what the old one got.
     #[n(0)]
     pub generation: u32,
     /// SHA-256 of the secret.
@@ -86,16 +89,35 @@ fn access_to_service(command: &SetServiceSecret, reader: &Reader<'_>) -> Run<Acc
 command!(11 SetServiceSecret -> u32, access_to_service, |self, tx| {
     let record = tx.reader().existing::<User>(&self.user)?;
     match record.spec.kind {
-        UserKind::Service { .. } => set(tx, Kind::User, &self.user, self.hash, Some(record.parent)),
+        UserKind::Service { .. } => {
+            require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
+            set(tx, Kind::User, &self.user, self.hash, Some(record.parent))
+        }
         UserKind::Human(_) => Err(Refusal::InvalidSpec.into()),
     }
 });
 
 fn set(tx: &mut Tx<'_, '_>, kind: Kind, owner: &Id, hash: Hash, organization: Option<Id>) -> Run<u32> {
-    let before = tx.reader().row::<ClientSecret>(owner)?;
-    let generation = before.map_or(0, |secret| secret.generation).saturating_add(1);
+    let generation = next_generation(tx)?;
     let set = tx.now;
     tx.put_row(owner, &ClientSecret { generation, hash, set });
     tx.tell(What::SecretSet, kind, owner, organization.as_ref(), Vec::new())?;
     Ok(generation)
+}
+
+/// One counter for the instance: an owner who is created again under the id of a deleted one never gets a generation
+/// that the deleted one had, and so revives none of its tokens.
+#[derive(Encode, Decode)]
+struct Generations(#[n(0)] u32);
+
+impl Stored for Generations {}
+
+fn next_generation(tx: &mut Tx<'_, '_>) -> Run<u32> {
+    const GENERATIONS: u16 = 3;
+    let key = Key::new(tx.instance, Space::Counter).u16(GENERATIONS).into_bytes();
+    let last = tx.reader().read.get(Table::State, &key)?;
+    let last = last.map(|bytes| decode_row::<Generations>(&bytes)).transpose()?.map_or(0, |last| last.0);
+    let next = last.checked_add(1).ok_or(Refusal::LimitReached)?;
+    tx.put_raw(key, &Generations(next));
+    Ok(next)
 }

@@ -63,14 +63,7 @@ command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
     }
     let lifetimes = lifetimes::of(&tx.reader())?;
     let failures = tx.reader().row::<Throttle>(&self.user)?.map_or(0, |throttle| throttle.failures).saturating_add(1);
-    let over = failures.saturating_sub(lifetimes.failures_free);
-    let delay = match over.checked_sub(1) {
-        None => 0,
-        Some(doublings) => {
-            let factor = 1u32.checked_shl(doublings.min(20)).unwrap_or(u32::MAX);
-            lifetimes.delay_first_secs.saturating_mul(factor).min(lifetimes.delay_max_secs)
-        }
-    };
+    let delay = lifetimes.delay_after(failures);
     let throttle = Throttle { failures, until: tx.now.plus_secs(u64::from(delay)) };
     tx.put_row(&self.user, &throttle);
     tx.tell(What::PasswordFailed, Kind::User, &self.user, Some(&user.parent), Vec::new())?;

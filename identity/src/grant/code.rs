@@ -106,9 +106,10 @@ pub struct IssueCode {
     /// What was asked for.
     #[n(6)]
     pub scopes: Vec<String>,
-    /// The session must have been proven at or after this moment: max_age and prompt=login.
+    /// The hash of the browser's secret when it was asked to prove again (prompt=login, max_age): by now the session
+    /// must have another. No clock is asked.
     #[n(7)]
-    pub proven_since: Option<Timestamp>,
+    pub other_than: Option<Hash>,
 }
 
 command!(20 IssueCode -> (), |_, _| Ok(Access::Session), |self, tx| {
@@ -121,7 +122,7 @@ command!(20 IssueCode -> (), |_, _| Ok(Access::Session), |self, tx| {
     if !accepted || !challenged || self.scopes.len() > scope::SCOPES_MAX {
         return Err(Refusal::FlowNotAllowed.into());
     }
-    if self.proven_since.is_some_and(|since| session.authenticated < since) {
+    if self.other_than.is_some_and(|before| before.same(&session.secret)) {
         return Err(Refusal::SessionNotAlive.into());
     }
     let project = reader.live::<Project>(&client.parent)?;
@@ -253,6 +254,7 @@ command!(21 RedeemCode -> Redeemed, |_, _| Ok(Access::Client), |self, tx| {
         idle: tx.now.plus_secs(u64::from(lifetimes.refresh_idle_secs)),
         absolute: tx.now.plus_secs(u64::from(lifetimes.refresh_absolute_secs)),
         secret_generation: tx.client_generation(),
+        began: tx.now,
     };
     family::begin(tx, &self.family, &family)?;
     code.redeemed = Some(self.family);

@@ -81,6 +81,17 @@ impl Row for Lifetimes {
 }
 
 impl Lifetimes {
+    /// The delay after so many wrong passwords in a row, in seconds: none while some are free, then doubling.
+    pub fn delay_after(&self, failures: u32) -> u32 {
+        match failures.checked_sub(self.failures_free).and_then(|over| over.checked_sub(1)) {
+            None => 0,
+            Some(doublings) => {
+                let factor = 1u32.checked_shl(doublings.min(20)).unwrap_or(u32::MAX);
+                self.delay_first_secs.saturating_mul(factor).min(self.delay_max_secs)
+            }
+        }
+    }
+
     fn sound(&self) -> bool {
         const DAY: u32 = 86_400;
         let in_order = self.refresh_idle_secs <= self.refresh_absolute_secs
@@ -101,6 +112,7 @@ impl Lifetimes {
             && self.key_next_secs <= self.key_active_secs
             && self.key_verifies_secs <= 400 * DAY
             && (1..=100).contains(&self.failures_free)
+            && self.delay_first_secs > 0
             && (1..=3600).contains(&self.delay_max_secs)
     }
 }

@@ -86,6 +86,8 @@ command!(1 CreateInstance -> InstanceId, |_, _| Ok(Access::System), |self, tx| {
     if tx.instance != SYSTEM || self.number != next_number(&tx.reader())? {
         return Err(Refusal::AlreadyExists.into());
     }
+    // A key that does not open would stop every node at the instance's first user.
+    tx.keyring.instance(self.number, &self.data_key).map_err(|_| Refusal::InvalidSpec)?;
     let id = Id::from_number(self.number.0);
     let record = Record {
         id: id.clone(),
@@ -131,6 +133,7 @@ command!(2 SetInstanceState -> (), |_, _| Ok(Access::System), |self, tx| {
 pub fn by_host(reader: &Reader<'_>, host: &str) -> Run<Option<InstanceId>> {
     let system = reader.of(SYSTEM);
     let Some(id) = system.named(crate::reader::Names::Host, host)? else { return Ok(None) };
-    let Some(domain) = system.find::<Domain>(&id)? else { return Ok(None) };
+    let domain = system.find::<Domain>(&id)?.filter(|domain| domain.state == State::Active);
+    let Some(domain) = domain else { return Ok(None) };
     Ok(domain.parent.as_str().parse().ok().map(InstanceId))
 }

@@ -14,7 +14,7 @@ use crate::execute::calling_session;
 use crate::id::{Hash, Id};
 use crate::instance::lifetimes;
 use crate::permission::{Area, Verb, Within};
-use crate::reader::{Reader, Run};
+use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -87,7 +87,7 @@ pub(crate) fn start(tx: &mut Tx<'_, '_>, id: Id, mut proof: Session, renews: Opt
         && let Some(session) = tx.reader().row::<Session>(&old.session)?
         && session.secret.same(&old.secret)
     {
-        if session.user == proof.user && live(&tx.reader(), &old.session).is_ok() {
+        if session.user == proof.user && optional(live(&tx.reader(), &old.session))?.is_some() {
             id = old.session;
             proof.started = session.started;
             what = What::SessionRose;
@@ -105,7 +105,7 @@ pub(crate) fn start(tx: &mut Tx<'_, '_>, id: Id, mut proof: Session, renews: Opt
     Ok(Started { session: id, expires: proof.expires })
 }
 
-fn end(tx: &mut Tx<'_, '_>, id: &Id, session: &Session) -> Run<()> {
+pub(crate) fn end(tx: &mut Tx<'_, '_>, id: &Id, session: &Session) -> Run<()> {
     remove(tx, id, session);
     Ok(tx.tell(What::SessionEnded, Kind::Session, id, Some(&session.organization), Vec::new())?)
 }

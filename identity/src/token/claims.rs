@@ -6,7 +6,7 @@ use crate::grant::scope;
 use crate::id::Id;
 use crate::organization::Organization;
 use crate::project::Project;
-use crate::reader::{Reader, Run};
+use crate::reader::{Reader, Run, optional};
 use crate::record::Record;
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ pub fn roles(
     }
     let mut found = Vec::new();
     for (project, all) in wanted {
-        let Ok(record) = reader.live::<Project>(&project) else { continue };
+        let Some(record) = optional(reader.live::<Project>(&project))? else { continue };
         let mut keys: Vec<String> = authorization::roles(reader, &project, user)?
             .iter()
             .map(|key| key.as_str().to_owned())

@@ -14,7 +14,7 @@ use crate::encoding::Stored;
 use crate::event::What;
 use crate::id::{Hash, Id};
 use crate::instance::lifetimes;
-use crate::reader::{Reader, Run};
+use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::Parent;
@@ -53,6 +53,9 @@ pub struct Family {
     /// The generation of the client's secret when it began: a new secret ends it.
     #[n(8)]
     pub secret_generation: Option<u32>,
+    /// When it began: an application that is younger is another one under the same id.
+    #[n(9)]
+    pub began: Timestamp,
 }
 
 /// Where a family's refresh tokens stand.
@@ -102,7 +105,11 @@ pub fn live(reader: &Reader<'_>, id: &Id) -> Run<Family> {
     }
     let session = session::live(reader, &family.session).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
     let client = reader.live::<Application>(&family.client).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
-    if session.user != family.user || client.spec.is_public() != family.secret_generation.is_none() {
+    let is_another = client.created > family.began;
+    if is_another
+        || session.user != family.user
+        || client.spec.is_public() != family.secret_generation.is_none()
+    {
         return Err(Refusal::FamilyNotAlive.into());
     }
     if let Some(generation) = family.secret_generation {
@@ -131,7 +138,8 @@ pub(crate) fn revoke(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
 }
 
 fn tell(tx: &mut Tx<'_, '_>, what: What, family: &Family) -> Run<()> {
-    let organization = <Application as Parent>::organization(&tx.reader(), &family.client).ok().flatten();
+    let organization =
+        optional(<Application as Parent>::organization(&tx.reader(), &family.client))?.flatten();
     Ok(tx.tell(what, Kind::User, &family.user, organization.as_ref(), Vec::new())?)
 }
 

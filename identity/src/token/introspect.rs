@@ -57,5 +57,5 @@ pub fn may_introspect(application: &Record<Application>, client: &str, audience:
     let id = application.id.as_str();
     let in_project = application.spec.kind == ApplicationKind::Api
         && audience.iter().any(|audience| audience == application.parent.as_str());
-    client == id || in_project || audience.iter().any(|audience| audience == id)
+    client == id || in_project
 }

@@ -2,7 +2,8 @@
 
 pub mod person;
 
-use crate::administrator::others_own;
+use crate::administrator::is_owned_without;
+use crate::application::Application;
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::name::{EmailAddress, LanguageTag, Name, Username};
@@ -111,6 +112,10 @@ impl Resource for User {
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
+        // Service accounts and applications authenticate by the same id at the same endpoint.
+        if change.before.is_none() && change.reader.is_taken::<Application>(change.id)? {
+            return Err(Refusal::AlreadyExists.into());
+        }
         if let (Some(before), Some(after)) = (change.before, change.after) {
             // What authenticates a person and what authenticates a program differ: one can't become the other.
             if matches!(before.kind, UserKind::Human(_)) != matches!(after.kind, UserKind::Human(_)) {
@@ -121,7 +126,7 @@ impl Resource for User {
             let owns = entries(&change.reader, change.id)?.iter().any(|entry| {
                 entry.within == Within::Instance && entry.roles.contains(&AdministratorRole::IamOwner)
             });
-            if owns && others_own(&change.reader, Some(change.id))? == 0 {
+            if owns && !is_owned_without(&change.reader, |user| user.id == *change.id)? {
                 return Err(Refusal::LastOwner.into());
             }
         }

@@ -5,19 +5,14 @@ use super::*;
 #[test]
 fn files_are_served_under_the_name_of_their_content() {
     assert_ne!(STYLE_PATH, ICON_PATH);
-    for (path, content_type, body) in [
-        (STYLE_PATH, "text/css; charset=utf-8", STYLE),
-        (ICON_PATH, "image/svg+xml", ICON),
-    ] {
+    for (path, content_type, body) in
+        [(STYLE_PATH, "text/css; charset=utf-8", STYLE), (ICON_PATH, "image/svg+xml", ICON)]
+    {
         let asset = asset(path).expect("a file of ours");
         assert_eq!((asset.content_type, asset.body), (content_type, body));
         assert_eq!(asset.cache_control, "public, max-age=31536000, immutable");
     }
-    assert_eq!(
-        fnv1a(b"foobar"),
-        0x8594_4171_f739_67e8,
-        "the published test vector"
-    );
+    assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8, "the published test vector");
 }
 
 #[test]
@@ -46,20 +41,14 @@ fn other_paths_lead_nowhere() {
 #[test]
 fn files_name_no_other_place() {
     assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !STYLE.contains("//"));
-    assert_eq!(
-        ICON.matches("//").count(),
-        ICON.matches("http://www.w3.org/2000/svg").count()
-    );
+    assert_eq!(ICON.matches("//").count(), ICON.matches("http://www.w3.org/2000/svg").count());
     assert!(!ICON.contains("<script") && !ICON.contains("href"));
 }
 
 #[test]
 fn the_policy_lets_the_origin_of_the_redirect_in() {
     for (target, expected) in [
-        (
-            "https://app.example.com/callback?x=1#y",
-            "https://app.example.com",
-        ),
+        ("https://app.example.com/callback?x=1#y", "https://app.example.com"),
         ("https://APP.example.com:8443", "https://app.example.com:8443"),
         ("HTTP://127.0.0.1:49152/cb", "http://127.0.0.1:49152"),
         ("http://localhost/cb", "http://localhost"),
@@ -126,10 +115,7 @@ fn the_policy_lets_nothing_odd_in() {
 #[test]
 fn the_policy_names_each_origin_once() {
     let policy = content_security_policy(&["https://a.example/1", "https://a.example/2", "app:/"]);
-    assert!(
-        policy.contains("; form-action 'self' https://a.example app:;"),
-        "{policy}"
-    );
+    assert!(policy.contains("; form-action 'self' https://a.example app:;"), "{policy}");
 }
 
 #[test]
@@ -148,9 +134,7 @@ fn headers_hold_back_framing_sniffing_referrers_and_caches() {
 /// WCAG 2.2 §1.4.3 asks 4.5 of text, §1.4.11 asks 3 of the borders of fields and of focus rings.
 #[test]
 fn colours_have_contrast_in_light_and_dark() {
-    let (light, dark) = STYLE
-        .split_once("prefers-color-scheme: dark")
-        .expect("two palettes");
+    let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").expect("two palettes");
     for (name, palette) in [("light", palette(light)), ("dark", palette(dark))] {
         for (front, back, least) in [
             ("text", "card", 4.5),
@@ -179,18 +163,8 @@ fn colours_have_contrast_in_light_and_dark() {
 
 fn palette(css: &str) -> BTreeMap<&str, u32> {
     css.lines()
-        .filter_map(|line| {
-            line.trim()
-                .strip_prefix("--")?
-                .strip_suffix(';')?
-                .split_once(": #")
-        })
-        .map(|(name, digits)| {
-            (
-                name,
-                u32::from_str_radix(digits, 16).expect("six hexadecimal digits"),
-            )
-        })
+        .filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';')?.split_once(": #"))
+        .map(|(name, digits)| (name, u32::from_str_radix(digits, 16).expect("six hexadecimal digits")))
         .collect()
 }
 
@@ -202,11 +176,7 @@ fn contrast(one: u32, other: u32) -> f64 {
 fn luminance(colour: u32) -> f64 {
     let [_, red, green, blue] = colour.to_be_bytes().map(|channel| {
         let channel = f64::from(channel) / 255.0;
-        if channel <= 0.040_45 {
-            channel / 12.92
-        } else {
-            ((channel + 0.055) / 1.055).powf(2.4)
-        }
+        if channel <= 0.040_45 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
     });
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }

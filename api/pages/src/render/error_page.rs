@@ -72,26 +72,13 @@ impl Fault {
 #[must_use]
 pub fn error_page(locale: Locale, page: &ErrorPage<'_>) -> String {
     let (heading, advice) = page.fault.messages();
-    finished(&ErrorTemplate {
-        locale,
-        page,
-        heading: &locale.text(heading),
-        advice: &locale.text(advice),
-    })
+    finished(&ErrorTemplate { locale, page, heading: &locale.text(heading), advice: &locale.text(advice) })
 }
 
 /// The error page for a path that leads nowhere.
 #[must_use]
 pub fn not_found(locale: Locale, request_id: &str) -> String {
-    error_page(
-        locale,
-        &ErrorPage {
-            code: "not_found",
-            fault: Fault::NotFound,
-            detail: None,
-            request_id,
-        },
-    )
+    error_page(locale, &ErrorPage { code: "not_found", fault: Fault::NotFound, detail: None, request_id })
 }
 
 #[derive(Template)]

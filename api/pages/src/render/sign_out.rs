@@ -29,9 +29,7 @@ pub fn sign_out(locale: Locale, page: &SignOut<'_>) -> String {
         page,
         action: local_path(page.action),
         cancel: page.cancel.filter(|path| is_local_path(path)),
-        person: page
-            .person
-            .map(|name| (locale.around("sign-out-person", "person"), name)),
+        person: page.person.map(|name| (locale.around("sign-out-person", "person"), name)),
     })
 }
 

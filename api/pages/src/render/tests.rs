@@ -42,35 +42,18 @@ fn samples(locale: Locale, value: &str) -> Vec<(String, String)> {
         ("not-found".to_owned(), not_found(locale, value)),
     ];
     for problem in PROBLEMS {
-        let page = sign_in(
-            locale,
-            &SignIn {
-                problem: Some(problem),
-                ..full
-            },
-        );
+        let page = sign_in(locale, &SignIn { problem: Some(problem), ..full });
         pages.push((format!("sign-in {problem:?}"), page));
     }
     for fault in Fault::ALL {
         for detail in [None, Some(value)] {
-            let page = ErrorPage {
-                code: value,
-                fault,
-                detail,
-                request_id: value,
-            };
+            let page = ErrorPage { code: value, fault, detail, request_id: value };
             pages.push((format!("error {fault:?}"), error_page(locale, &page)));
         }
     }
     let hidden = [(value, value), ("state", value)];
     for (person, cancel) in [(None, None), (Some(value), Some(path.as_str()))] {
-        let page = SignOut {
-            action: &path,
-            csrf: value,
-            hidden: &hidden,
-            person,
-            cancel,
-        };
+        let page = SignOut { action: &path, csrf: value, hidden: &hidden, person, cancel };
         pages.push(("sign-out".to_owned(), sign_out(locale, &page)));
     }
     pages
@@ -98,11 +81,7 @@ fn tags(page: &str) -> Vec<&str> {
 
 /// Names and values of a tag's attributes, all of which must be in double quotes.
 fn attributes(tag: &str) -> Vec<(&str, &str)> {
-    let mut rest = tag
-        .trim_end_matches('/')
-        .split_once(' ')
-        .map_or("", |(_, rest)| rest)
-        .trim_start();
+    let mut rest = tag.trim_end_matches('/').split_once(' ').map_or("", |(_, rest)| rest).trim_start();
     let mut found = Vec::new();
     while !rest.is_empty() {
         let end = rest.find(['=', ' ']).unwrap_or(rest.len());
@@ -111,10 +90,7 @@ fn attributes(tag: &str) -> Vec<(&str, &str)> {
         let mut value = "";
         if let Some(quoted) = rest.strip_prefix("=\"") {
             (value, rest) = quoted.split_once('"').expect("a value is closed");
-            assert!(
-                rest.is_empty() || rest.starts_with(' '),
-                "text after a value in {tag}"
-            );
+            assert!(rest.is_empty() || rest.starts_with(' '), "text after a value in {tag}");
         }
         found.push((name, value));
         rest = rest.trim_start();
@@ -133,10 +109,7 @@ fn values<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 
 fn tag_with_id<'a>(page: &'a str, id: &str) -> &'a str {
     let wanted = format!("id=\"{id}\"");
-    tags(page)
-        .into_iter()
-        .find(|tag| tag.contains(&wanted))
-        .unwrap_or_else(|| panic!("no #{id}"))
+    tags(page).into_iter().find(|tag| tag.contains(&wanted)).unwrap_or_else(|| panic!("no #{id}"))
 }
 
 #[test]
@@ -158,10 +131,7 @@ fn case_23_values_from_outside_are_escaped_everywhere() {
             {
                 // Nothing broke out of its place: the same tags with the same attributes as around a harmless value.
                 assert_eq!(shape(page), shape(harmless), "{name} in {}", locale.tag());
-                assert!(
-                    !hostile.contains(['<', '"', '\'', '&']) || !page.contains(hostile),
-                    "{name}"
-                );
+                assert!(!hostile.contains(['<', '"', '\'', '&']) || !page.contains(hostile), "{name}");
             }
         }
     }
@@ -180,17 +150,8 @@ fn shape(page: &str) -> Vec<(&str, Vec<&str>)> {
 
 #[test]
 fn a_hostile_value_comes_back_as_it_was() {
-    let page = sign_in(
-        Locale::En,
-        &SignIn {
-            flow: "a\"b<c>&'d",
-            ..PLAIN
-        },
-    );
-    let tag = tags(&page)
-        .into_iter()
-        .find(|tag| tag.contains("name=\"flow\""))
-        .expect("the hidden field");
+    let page = sign_in(Locale::En, &SignIn { flow: "a\"b<c>&'d", ..PLAIN });
+    let tag = tags(&page).into_iter().find(|tag| tag.contains("name=\"flow\"")).expect("the hidden field");
     assert_eq!(attributes(tag)[2], ("value", "a&#34;b&#60;c&#62;&#38;&#39;d"));
 }
 
@@ -205,10 +166,7 @@ fn pages_hold_no_script_no_style_and_no_foreign_address() {
                 "{name}"
             );
             for (attribute, value) in attributes(tag) {
-                assert!(
-                    !attribute.starts_with("on") && attribute != "style",
-                    "{name}: {attribute}"
-                );
+                assert!(!attribute.starts_with("on") && attribute != "style", "{name}: {attribute}");
                 if ["href", "action"].contains(&attribute) {
                     assert!(is_local_path(value), "{name}: {value}");
                 }
@@ -233,22 +191,12 @@ fn every_page_has_the_frame_that_assistive_technology_needs() {
         for element in ["<h1>", "<main ", "<title>", "<meta charset=\"utf-8\">"] {
             assert_eq!(page.matches(element).count(), 1, "{name}: {element}");
         }
-        assert!(
-            values(page, "href").starts_with(&[ICON_PATH, STYLE_PATH]),
-            "{name}"
-        );
+        assert!(values(page, "href").starts_with(&[ICON_PATH, STYLE_PATH]), "{name}");
         let ids = values(page, "id");
         for id in &ids {
-            assert_eq!(
-                ids.iter().filter(|other| *other == id).count(),
-                1,
-                "{name}: #{id} stands twice"
-            );
+            assert_eq!(ids.iter().filter(|other| *other == id).count(), 1, "{name}: #{id} stands twice");
         }
-        for id in values(page, "for")
-            .into_iter()
-            .chain(values(page, "aria-describedby"))
-        {
+        for id in values(page, "for").into_iter().chain(values(page, "aria-describedby")) {
             assert!(ids.contains(&id), "{name}: #{id} is pointed at");
         }
         assert!(values(page, "autofocus").len() <= 1, "{name}");
@@ -269,11 +217,7 @@ fn the_sign_in_form_is_known_to_password_managers_and_test_drivers() {
             assert!(username.contains(&expected), "{expected:?}");
         }
         let password = attributes(tag_with_id(&page, "password"));
-        for expected in [
-            ("name", "password"),
-            ("type", "password"),
-            ("autocomplete", "current-password"),
-        ] {
+        for expected in [("name", "password"), ("type", "password"), ("autocomplete", "current-password")] {
             assert!(password.contains(&expected), "{expected:?}");
         }
         assert!(tag_with_id(&page, "login-submit").starts_with("button "));
@@ -288,13 +232,7 @@ fn the_sign_in_form_is_known_to_password_managers_and_test_drivers() {
 #[test]
 fn the_field_that_is_still_empty_has_the_focus() {
     assert!(tag_with_id(&sign_in(Locale::En, &PLAIN), "username").contains(" autofocus"));
-    let named = sign_in(
-        Locale::En,
-        &SignIn {
-            login_name: "alice",
-            ..PLAIN
-        },
-    );
+    let named = sign_in(Locale::En, &SignIn { login_name: "alice", ..PLAIN });
     assert!(tag_with_id(&named, "password").contains(" autofocus"));
     assert!(tag_with_id(&named, "username").contains("value=\"alice\""));
 }
@@ -302,13 +240,7 @@ fn the_field_that_is_still_empty_has_the_focus() {
 #[test]
 fn a_problem_is_announced_and_wired_to_the_fields() {
     for problem in PROBLEMS {
-        let page = sign_in(
-            Locale::De,
-            &SignIn {
-                problem: Some(problem),
-                ..PLAIN
-            },
-        );
+        let page = sign_in(Locale::De, &SignIn { problem: Some(problem), ..PLAIN });
         assert!(tag_with_id(&page, "sign-in-problem").contains("role=\"alert\""));
         assert!(page.contains("<title>Problem: "));
         for id in ["username", "password"] {
@@ -348,23 +280,10 @@ fn forms_and_links_stay_on_this_origin() {
         "javascript:alert(1)",
         "login",
     ] {
-        let page = sign_in(
-            Locale::En,
-            &SignIn {
-                action: foreign,
-                cancel: Some(foreign),
-                ..PLAIN
-            },
-        );
+        let page = sign_in(Locale::En, &SignIn { action: foreign, cancel: Some(foreign), ..PLAIN });
         assert_eq!(values(&page, "action"), ["/"], "{foreign:?}");
         assert!(!page.contains("login-cancel"), "{foreign:?}");
-        let out = SignOut {
-            action: foreign,
-            csrf: "",
-            hidden: &[],
-            person: None,
-            cancel: Some(foreign),
-        };
+        let out = SignOut { action: foreign, csrf: "", hidden: &[], person: None, cancel: Some(foreign) };
         let page = sign_out(Locale::En, &out);
         assert_eq!(values(&page, "action"), ["/"], "{foreign:?}");
         assert!(!page.contains("logout-cancel"), "{foreign:?}");
@@ -376,36 +295,19 @@ fn the_error_page_names_the_fault_and_what_to_do() {
     for locale in Locale::ALL {
         let mut headings = Vec::new();
         for fault in Fault::ALL {
-            let page = ErrorPage {
-                code: "some_code",
-                fault,
-                detail: Some("why"),
-                request_id: "req-1",
-            };
+            let page = ErrorPage { code: "some_code", fault, detail: Some("why"), request_id: "req-1" };
             let page = error_page(locale, &page);
             let (_, part) = page.split_once("id=\"error-page\"").expect("the element");
-            for expected in [
-                "<code>some_code</code>",
-                "<code>req-1</code>",
-                ">why</p>",
-                "<p class=\"lead\">",
-            ] {
+            for expected in ["<code>some_code</code>", "<code>req-1</code>", ">why</p>", "<p class=\"lead\">"]
+            {
                 assert!(part.contains(expected), "{fault:?}: {expected}");
             }
-            let heading = part
-                .split("<h1>")
-                .nth(1)
-                .and_then(|rest| rest.split("</h1>").next());
+            let heading = part.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next());
             headings.push(heading.expect("a heading").to_owned());
         }
         headings.sort();
         headings.dedup();
-        assert_eq!(
-            headings.len(),
-            Fault::ALL.len(),
-            "two faults read alike in {}",
-            locale.tag()
-        );
+        assert_eq!(headings.len(), Fault::ALL.len(), "two faults read alike in {}", locale.tag());
     }
 }
 
@@ -422,15 +324,10 @@ fn signing_out_asks_and_then_says_so() {
     assert!(tag_with_id(&page, "logout-confirm").contains("type=\"submit\""));
     assert!(tag_with_id(&page, "logout-cancel").contains("href=\"/ui/account\""));
     assert!(page.contains("You are signed in as <bdi>Alice Adams</bdi>."));
-    for field in [
-        "name=\"csrf\" value=\"sealed-token\"",
-        "name=\"state\" value=\"s\"",
-        "name=\"flow\" value=\"f\"",
-    ] {
-        assert!(
-            page.contains(&format!("<input type=\"hidden\" {field}>")),
-            "{field}"
-        );
+    for field in
+        ["name=\"csrf\" value=\"sealed-token\"", "name=\"state\" value=\"s\"", "name=\"flow\" value=\"f\""]
+    {
+        assert!(page.contains(&format!("<input type=\"hidden\" {field}>")), "{field}");
     }
     assert!(signed_out(Locale::En).contains("<h1>You are signed out</h1>"));
     assert!(signed_out(Locale::De).contains("<h1>Sie sind abgemeldet</h1>"));
@@ -451,9 +348,7 @@ fn the_sign_in_page_reads_as_before() {
             cancel: Some("/ui/login/cancel"),
             ..PLAIN
         };
-        let page = sign_in(locale, &page)
-            .replace(STYLE_PATH, "STYLE")
-            .replace(ICON_PATH, "ICON");
+        let page = sign_in(locale, &page).replace(STYLE_PATH, "STYLE").replace(ICON_PATH, "ICON");
         assert!(page == golden.trim_end(), "{} reads now:\n{page}", locale.tag());
     }
 }

@@ -1,0 +1,100 @@
+//! The hands of a node: everything that a handler needs besides its request.
+
+use crate::backend::{Backend, Freshness, Position, Proposal, SubmitError, Unavailable, View};
+use crate::keys::Keys;
+use crate::passwords::Passwords;
+use crypto::{Entropy, draw};
+use identity::command::Command;
+use identity::encoding::{decode, encode};
+use identity::envelope::{Caller, Remember};
+use identity::execute::Machine;
+use identity::id::{Fixed, Id, InstanceId};
+use std::sync::Arc;
+
+/// What the operator decides about the public side.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `https` or `http`: the scheme of every issuer.
+    pub scheme: &'static str,
+    /// The port that stands in issuers; `None` for the scheme's own.
+    pub port: Option<u16>,
+    /// How old a state introspection, userinfo and session checks may be: `d`.
+    pub bounded: std::time::Duration,
+}
+
+impl Settings {
+    /// The issuer of a host name.
+    pub fn issuer(&self, host: &str) -> String {
+        match self.port {
+            Some(port) => format!("{}://{host}:{port}", self.scheme),
+            None => format!("{}://{host}", self.scheme),
+        }
+    }
+
+    /// Whether browsers reach us over TLS, so that cookies may say so.
+    pub fn is_secure(&self) -> bool {
+        self.scheme == "https"
+    }
+}
+
+/// The hands of a node; cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    /// The cluster.
+    pub backend: Arc<dyn Backend>,
+    /// The keys of instances.
+    pub machine: Arc<Machine>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Password hashing, off the async threads.
+    pub passwords: Arc<Passwords>,
+    /// Parsed signing keys.
+    pub keys: Arc<Keys>,
+    /// The operator's settings.
+    pub settings: Arc<Settings>,
+}
+
+/// A command's typed reply and where it stands.
+#[derive(Clone, Debug)]
+pub struct Submitted<R> {
+    /// The reply.
+    pub reply: R,
+    /// Its position.
+    pub position: Position,
+}
+
+impl Service {
+    /// Proposes a command under a new request id. An unknown outcome is asked for again with the same id once.
+    pub async fn submit<C: Command>(
+        &self,
+        instance: InstanceId,
+        caller: Caller,
+        command: &C,
+    ) -> Result<Submitted<C::Reply>, SubmitError> {
+        let proposal = Proposal {
+            request: Fixed(draw(&*self.entropy)),
+            instance,
+            caller,
+            remember: Remember::Retry,
+            number: C::NUMBER,
+            body: encode(command),
+        };
+        let applied = match self.backend.submit(proposal.clone()).await {
+            Err(SubmitError::Unknown(_)) => self.backend.submit(proposal).await?,
+            other => other?,
+        };
+        let reply =
+            decode(&applied.reply).map_err(|_| SubmitError::NotApplied("the reply has another form"))?;
+        Ok(Submitted { reply, position: applied.position })
+    }
+
+    /// A view no older than `d`.
+    pub async fn bounded(&self) -> Result<View, Unavailable> {
+        self.backend.view(Freshness::Bounded(self.settings.bounded)).await
+    }
+
+    /// A new random identifier of 128 bits.
+    pub fn new_id(&self) -> Id {
+        Id::from_bytes(draw(&*self.entropy))
+    }
+}

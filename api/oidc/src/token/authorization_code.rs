@@ -1,0 +1,46 @@
+//! The authorization code grant (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.5).
+
+use super::{Granted, In, application, required, view_at};
+use crate::error::Error;
+use api_core::Service;
+use api_core::extract::client::Client;
+use api_core::extract::form::Parameters;
+use api_core::secrets;
+use identity::grant::code::{RedeemCode, Redeemed};
+
+pub(super) async fn redeem(
+    service: &Service,
+    tenant: In<'_>,
+    client: &Client,
+    form: &Parameters,
+) -> Result<Granted, Error> {
+    application(client)?;
+    let invalid = Error::InvalidGrant("the code is not valid, or not any more");
+    let code = secrets::parse(secrets::CODE, required(form, "code")?).ok_or_else(|| invalid.clone())?;
+    let challenge = match form.get("code_verifier") {
+        Some(verifier) if crypto::is_pkce_text(verifier) => Some(crypto::pkce_s256(verifier)),
+        Some(_) => return Err(Error::InvalidGrant("the code_verifier is 43 to 128 unreserved characters")),
+        None => None,
+    };
+    let family_id = service.new_id();
+    let (refresh, hash) = secrets::mint_bound(secrets::REFRESH, &family_id, &*service.entropy);
+    let command = RedeemCode {
+        code,
+        redirect_uri: form.get("redirect_uri").map(str::to_owned),
+        challenge,
+        family: family_id.clone(),
+        refresh: hash,
+    };
+    let done = service.submit(tenant.instance, client.caller(), &command).await?;
+    match done.reply {
+        Redeemed::Granted { family, nonce } => Ok(Granted::Family {
+            view: view_at(service, done.position).await?,
+            id: family_id,
+            refresh: family.generation.is_some().then_some(refresh),
+            scopes: family.scopes.clone(),
+            family: Box::new(family),
+            nonce,
+        }),
+        Redeemed::Replayed => Err(invalid),
+    }
+}

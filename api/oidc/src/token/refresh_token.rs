@@ -1,0 +1,59 @@
+//! The refresh token grant (RFC 6749 §6), rotated: each token advances its family once.
+
+use super::{Granted, In, application, required, view_at};
+use crate::error::Error;
+use api_core::Service;
+use api_core::extract::client::Client;
+use api_core::extract::form::Parameters;
+use api_core::secrets;
+use crypto::{Secret, draw};
+use identity::grant::scope;
+use identity::token::family::{AdvanceFamily, Advanced, Family};
+
+pub(super) async fn advance(
+    service: &Service,
+    tenant: In<'_>,
+    client: &Client,
+    form: &Parameters,
+) -> Result<Granted, Error> {
+    application(client)?;
+    let invalid = Error::InvalidGrant("the refresh token is not valid, or not any more");
+    let presented = required(form, "refresh_token")?;
+    let presented = secrets::parse_bound(secrets::REFRESH, presented).ok_or_else(|| invalid.clone())?;
+    let wanted =
+        form.get("scope").map(scope::parse).transpose().map_err(|error| Error::InvalidScope(error.0))?;
+    if let Some(wanted) = &wanted {
+        // Asked before the token is used up: a client that asks too much keeps what it has.
+        let view = service.bounded().await?;
+        let family = identity::token::family::live(&view.reader(tenant.instance), &presented.id);
+        let granted = family.map_err(|_| invalid.clone())?.scopes;
+        if !wanted.iter().all(|scope| scope::has(&granted, scope)) {
+            return Err(Error::InvalidScope("a refresh can't ask for more than was granted"));
+        }
+    }
+    let family_id = presented.id;
+    let (next, hash) = secrets::mint_bound(secrets::REFRESH, &family_id, &*service.entropy);
+    let data_key = service.data_key(tenant.instance).await?;
+    let aad = family_id.as_str().as_bytes();
+    let sealed =
+        data_key.seal_key().seal(Family::PURPOSE, aad, draw(&*service.entropy), next.expose().as_bytes());
+    let command = AdvanceFamily { family: family_id.clone(), presented: presented.hash, next: hash, sealed };
+    let done = service.submit(tenant.instance, client.caller(), &command).await?;
+    let (family, refresh) = match done.reply {
+        Advanced::Next { family } => (family, next),
+        Advanced::Again { family, successor } => {
+            let opened = data_key.seal_key().open(Family::PURPOSE, aad, &successor)?;
+            let text = String::from_utf8(opened.expose().clone());
+            (family, Secret::new(text.map_err(|_| crate::error::internal("a sealed successor is no text"))?))
+        }
+        Advanced::Reused => return Err(invalid),
+    };
+    Ok(Granted::Family {
+        view: view_at(service, done.position).await?,
+        id: family_id,
+        scopes: wanted.unwrap_or_else(|| family.scopes.clone()),
+        family: Box::new(family),
+        nonce: None,
+        refresh: Some(refresh),
+    })
+}

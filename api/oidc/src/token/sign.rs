@@ -1,0 +1,177 @@
+//! The last phase: claims from the view in which the grant stands, signed with a parsed key.
+
+use super::{Granted, In};
+use crate::claims;
+use crate::error::{Error, internal};
+use crate::jwt::{AccessToken, Audience, IdToken};
+use api_core::extract::client::Client;
+use api_core::{Service, View};
+use crypto::{Secret, draw};
+use identity::application::{Application, TokenAlg};
+use identity::grant::scope;
+use identity::id::{Fixed, Id};
+use identity::instance::lifetimes;
+use identity::record::Record;
+use identity::token::claims::{Asserted, audience, roles};
+use identity::token::family::{self, Family};
+use identity::user::User;
+use serde::Serialize;
+use serde_json::Map;
+
+/// A token response (RFC 6749 §5.1).
+#[derive(Serialize)]
+pub(super) struct Tokens {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u32,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+pub(super) async fn tokens(
+    service: &Service,
+    tenant: In<'_>,
+    client: &Client,
+    granted: Granted,
+) -> Result<Tokens, Error> {
+    match (granted, client) {
+        (
+            Granted::Family { view, id, family, scopes, nonce, refresh },
+            Client::Application { record, .. },
+        ) => {
+            let of = OfFamily { view, id, family, scopes, nonce };
+            of_family(service, tenant, record, of, refresh).await
+        }
+        (Granted::Service { view, scopes }, Client::Service { record, generation }) => {
+            of_service(service, tenant, &view, record, *generation, scopes).await
+        }
+        (Granted::Family { .. }, Client::Service { .. })
+        | (Granted::Service { .. }, Client::Application { .. }) => {
+            Err(internal("a grant of another kind of client"))
+        }
+    }
+}
+
+struct OfFamily {
+    view: View,
+    id: Id,
+    family: Box<Family>,
+    scopes: Vec<String>,
+    nonce: Option<String>,
+}
+
+async fn of_family(
+    service: &Service,
+    tenant: In<'_>,
+    application: &Record<Application>,
+    of: OfFamily,
+    refresh: Option<Secret<String>>,
+) -> Result<Tokens, Error> {
+    let OfFamily { view, id, family, scopes, nonce } = of;
+    let reader = view.reader(tenant.instance);
+    // Between the command and this view something may have been revoked: nothing is signed for what is gone.
+    family::live(&reader, &id)?;
+    let user = reader.live::<User>(&family.user)?;
+    let lifetimes = lifetimes::of(&reader).map_err(|fault| internal(&fault.0))?;
+    let signer = service.keys.signer(&service.machine, &reader, application.spec.alg)?;
+    let now = view.now.secs();
+    let asserted = |yes: bool| if yes { Asserted::Yes } else { Asserted::No };
+    let in_access = asserted(application.spec.access_token_roles);
+    let access_roles = roles(&reader, application, in_access, &user.id, &scopes)?;
+    let mut meant: Vec<String> = vec![application.id.to_string()];
+    meant.extend(audience(application, &scopes).iter().map(Id::to_string));
+    let access = AccessToken {
+        iss: tenant.issuer.clone(),
+        sub: user.id.to_string(),
+        aud: Audience::Many(meant),
+        exp: now + u64::from(lifetimes.access_token_secs),
+        iat: now,
+        jti: new_jti(service),
+        client_id: application.id.to_string(),
+        scope: scopes.join(" "),
+        auth_time: Some(family.authenticated.secs()),
+        sid: Some(family.session.to_string()),
+        family: Some(id.to_string()),
+        generation: None,
+        more: claims::of_roles(application.parent.as_str(), &access_roles),
+    };
+    let access_token = crypto::issue(&*signer, "at+jwt", &access).await?;
+    let id_token = if scope::has(&scopes, scope::OPENID) {
+        let in_id = asserted(application.spec.id_token_roles);
+        let id_roles = roles(&reader, application, in_id, &user.id, &scopes)?;
+        let mut more = claims::of_roles(application.parent.as_str(), &id_roles);
+        if application.spec.id_token_userinfo {
+            more.extend(claims::of_user(&reader, &user, &scopes)?);
+        }
+        let claims = IdToken {
+            iss: tenant.issuer.clone(),
+            sub: user.id.to_string(),
+            aud: Audience::One(application.id.to_string()),
+            azp: application.id.to_string(),
+            exp: now + u64::from(lifetimes.id_token_secs),
+            iat: now,
+            auth_time: family.authenticated.secs(),
+            amr: vec!["pwd".into()],
+            sid: family.session.to_string(),
+            nonce,
+            at_hash: crypto::half_hash(&access_token),
+            more,
+        };
+        Some(crypto::issue(&*signer, "JWT", &claims).await?)
+    } else {
+        None
+    };
+    Ok(Tokens {
+        access_token,
+        token_type: "Bearer",
+        expires_in: lifetimes.access_token_secs,
+        scope: scopes.join(" "),
+        refresh_token: refresh.map(|secret| secret.expose().clone()),
+        id_token,
+    })
+}
+
+async fn of_service(
+    service: &Service,
+    tenant: In<'_>,
+    view: &View,
+    user: &Record<User>,
+    generation: u32,
+    scopes: Vec<String>,
+) -> Result<Tokens, Error> {
+    let reader = view.reader(tenant.instance);
+    let lifetimes = lifetimes::of(&reader).map_err(|fault| internal(&fault.0))?;
+    let signer = service.keys.signer(&service.machine, &reader, TokenAlg::Es256)?;
+    let now = view.now.secs();
+    let meant: Vec<String> =
+        scopes.iter().filter_map(|scope| scope::audience_of(scope)).map(str::to_owned).collect();
+    // Without a project it is meant for ourselves (RFC 9068 §3).
+    let aud = if meant.is_empty() { Audience::One(tenant.issuer.clone()) } else { Audience::Many(meant) };
+    let scope = scopes.join(" ");
+    let access = AccessToken {
+        iss: tenant.issuer.clone(),
+        sub: user.id.to_string(),
+        aud,
+        exp: now + u64::from(lifetimes.access_token_secs),
+        iat: now,
+        jti: new_jti(service),
+        client_id: user.id.to_string(),
+        scope: scope.clone(),
+        auth_time: None,
+        sid: None,
+        family: None,
+        generation: Some(generation),
+        more: Map::new(),
+    };
+    let access_token = crypto::issue(&*signer, "at+jwt", &access).await?;
+    let expires_in = lifetimes.access_token_secs;
+    Ok(Tokens { access_token, token_type: "Bearer", expires_in, scope, refresh_token: None, id_token: None })
+}
+
+fn new_jti(service: &Service) -> String {
+    let Fixed(bytes) = Fixed::<16>(draw(&*service.entropy));
+    crypto::b64url(&bytes)
+}

@@ -1,0 +1,40 @@
+//! Names that nobody has are delayed like names that somebody has: else the delay would tell which exist.
+//!
+//! A node counts them by itself, in memory and bounded; no stranger writes to the log with a made-up name.
+
+use identity::id::{Hash, InstanceId};
+use identity::instance::lifetimes::Lifetimes;
+use identity::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// How many names are remembered; beyond, all are forgotten.
+const NAMES_MAX: usize = 10_000;
+
+/// Failures of names that nobody has.
+#[derive(Default)]
+pub struct Strangers(Mutex<HashMap<(InstanceId, Hash), (u32, Timestamp)>>);
+
+impl Strangers {
+    /// Until when a name is delayed.
+    pub fn delayed(&self, instance: InstanceId, name: &str, now: Timestamp) -> Option<Timestamp> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, until) = names.get(&(instance, hash(name)))?;
+        (*until > now).then_some(*until)
+    }
+
+    /// Counts a failure.
+    pub fn failed(&self, instance: InstanceId, name: &str, lifetimes: &Lifetimes, now: Timestamp) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= NAMES_MAX {
+            names.clear();
+        }
+        let entry = names.entry((instance, hash(name))).or_insert((0, now));
+        entry.0 = entry.0.saturating_add(1);
+        entry.1 = now.plus_secs(u64::from(lifetimes.delay_after(entry.0)));
+    }
+}
+
+fn hash(name: &str) -> Hash {
+    Hash::of(identity::name::fold(name).as_bytes())
+}

@@ -1,0 +1,14 @@
+//! The endpoints against a cluster of one in memory: every request goes through the real router, sign-in form included.
+
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod authorize;
+mod bad_input;
+mod client;
+mod code;
+mod logout;
+mod refresh;
+mod revocation;
+mod sign_in;
+mod tokens;
+mod world;

@@ -12,7 +12,7 @@ CACHE := $(or $(CONCLAVE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/conclave)
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
-.PHONY: help setup build up test smoke verify fmt goldens
+.PHONY: help setup build up test smoke verify bench fmt goldens
 
 help: ## explain these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -42,6 +42,10 @@ verify: setup $(DENY) ## check format, lints, tidiness, licences and that RocksD
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo xtask one-rocksdb
 	$(DENY) --locked check bans licenses sources
+
+bench: setup ## measure a release build beside what the machine itself can do (minutes; the first build longer)
+	cargo build --release --package conclave --package benches
+	"$(TARGET)/release/benches" --conclave "$(TARGET)/release/conclave" --json "$(TARGET)/bench.json"
 
 fmt: ## format the code
 	cargo fmt --all

@@ -1,0 +1,86 @@
+//! Measures Conclave beside what the machine itself can do, interleaved, because machines drift: only runs of one
+//! session compare. Prints a table and writes the same numbers as JSON.
+//!
+//! `make bench` builds everything with the release profile and runs all of it.
+
+// A bench reads the system's clock and environment: that is its work.
+#![allow(clippy::disallowed_methods)]
+
+mod bare;
+mod commands;
+mod http;
+mod passwords;
+mod process;
+mod report;
+mod start;
+mod tokens;
+
+use clap::{Parser, Subcommand};
+use report::Report;
+use std::path::PathBuf;
+use std::time::Duration;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures Conclave beside what the machine itself can do.
+#[derive(Parser)]
+struct Arguments {
+    /// The `conclave` binary to measure.
+    #[arg(long, default_value = "target/release/conclave")]
+    conclave: PathBuf,
+    /// Seconds of each run.
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// Where the numbers go as JSON.
+    #[arg(long, default_value = "target/bench.json")]
+    json: PathBuf,
+    /// Measure only this.
+    #[arg(long)]
+    only: Option<Only>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    Tokens,
+    Passwords,
+    Commands,
+    Start,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Serves the bare handler that token requests are compared with.
+    #[command(hide = true)]
+    Bare { port: u16 },
+}
+
+fn main() -> Result<(), Error> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(Part::Bare { port }) = arguments.part {
+        return runtime.block_on(bare::serve(port));
+    }
+    let run = Duration::from_secs(arguments.seconds.max(1));
+    let wanted = |part: Only| arguments.only.is_none_or(|only| only == part);
+    let mut report = Report::default();
+    runtime.block_on(async {
+        if wanted(Only::Start) {
+            start::measure(&arguments.conclave, &mut report).await?;
+        }
+        if wanted(Only::Tokens) {
+            tokens::measure(&arguments.conclave, run, &mut report).await?;
+        }
+        if wanted(Only::Passwords) {
+            passwords::measure(&arguments.conclave, run, &mut report).await?;
+        }
+        if wanted(Only::Commands) {
+            commands::measure(run, &mut report).await?;
+        }
+        Ok::<(), Error>(())
+    })?;
+    report.print();
+    report.write(&arguments.json)?;
+    Ok(())
+}

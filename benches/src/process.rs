@@ -1,0 +1,80 @@
+//! Processes under measurement: started on free ports, stopped by their pid, their CPU and memory read from /proc.
+
+use crate::Error;
+use crate::http::Client;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a process may take to be ready; only a hang takes so long.
+const HANG: Duration = Duration::from_secs(60);
+
+/// A process that this bench has started.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Result<Process, Error> {
+        Ok(Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
+    }
+
+    /// A running demo with its data in `data`.
+    pub(crate) fn demo(conclave: &Path, data: &Path, port: u16) -> Result<Process, Error> {
+        let mut command = Command::new(conclave);
+        command.arg("demo").arg("--data").arg(data).arg("--port-base").arg(port.to_string());
+        Self::start(&mut command)
+    }
+
+    /// CPU time that it has used, in microseconds.
+    pub(crate) fn cpu_micros(&self) -> Result<f64, Error> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
+        // The name in parentheses may hold anything: fields are counted behind it.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
+        const MICROS_PER_TICK: f64 = 10_000.0;
+        Ok((ticks(11) + ticks(12)) * MICROS_PER_TICK)
+    }
+
+    /// Resident memory, in MB.
+    pub(crate) fn resident_mb(&self) -> Result<f64, Error> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+        let kb: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+        Ok(kb / 1000.0)
+    }
+
+    /// Stops it as Ctrl-C does and waits.
+    pub(crate) fn stop(mut self) -> Result<(), Error> {
+        let pid = Pid::from_raw(i32::try_from(self.0.id())?).ok_or("no pid")?;
+        kill_process(pid, Signal::INT)?;
+        let status = self.0.wait()?;
+        if status.success() { Ok(()) } else { Err(format!("a stopped process ended with {status}").into()) }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already stopped ones refuse both.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until a URL answers 200; returns how long it took, in milliseconds.
+pub(crate) async fn ready(url: &str) -> Result<f64, Error> {
+    let begun = Instant::now();
+    let client = Client::new();
+    while begun.elapsed() < HANG {
+        if client.get(url).await.is_ok_and(|answer| answer.status == 200) {
+            return Ok(begun.elapsed().as_secs_f64() * 1000.0);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Err(format!("{url} was not ready within {} s", HANG.as_secs()).into())
+}
+
+/// The demo's credentials file.
+pub(crate) fn credentials(data: &Path) -> Result<Value, Error> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(data.join("credentials"))?)?)
+}

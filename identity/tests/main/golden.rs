@@ -1,0 +1,168 @@
+//! Golden files: what was once written can be read for ever. `make goldens` writes them; a change of one is a change
+//! of what lasts.
+
+use crate::diagnostic::diagnostic;
+use crate::samples::{self, Sample};
+use identity::encoding::{Stored, decode_row};
+use identity::event::{Event, What};
+use identity::execute::Machine;
+use identity::record::Kind;
+use identity::testing::fixtures::machine;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where a golden file lies.
+pub(crate) fn path(below: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens").join(below)
+}
+
+#[expect(clippy::disallowed_methods, reason = "golden files are written on request")]
+pub(crate) fn is_writing() -> bool {
+    std::env::var("CONCLAVE_GOLDENS").is_ok_and(|what| what == "write")
+}
+
+/// Compares a text with its golden file, or writes the file when asked.
+#[track_caller]
+pub(crate) fn compare(file: &Path, text: &str) {
+    if is_writing() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+        return;
+    }
+    let golden = fs::read_to_string(file)
+        .unwrap_or_else(|_| panic!("{} is missing: make goldens writes it", file.display()));
+    assert_eq!(text, golden, "{} differs: what lasts has changed", file.display());
+}
+
+/// Hexadecimal in lines, and below it what a person reads.
+fn text_of(bytes: &[u8], body: usize) -> String {
+    let hex = identity::id::hex(bytes);
+    let lines: Vec<&str> = (0..hex.len()).step_by(100).map(|at| &hex[at..hex.len().min(at + 100)]).collect();
+    format!("{}\n\n{}\n", lines.join("\n"), diagnostic(&bytes[body..]))
+}
+
+fn file_of(folder: &str, sample: &Sample) -> PathBuf {
+    let mut words = String::new();
+    for c in sample.name.chars() {
+        if c.is_ascii_uppercase() && words.ends_with(|c: char| c.is_ascii_lowercase()) {
+            words.push('-');
+        }
+        words.push(if c == ' ' || c == '_' { '-' } else { c.to_ascii_lowercase() });
+    }
+    path(&format!("{folder}/{:04}-{words}.cbor.hex", sample.number))
+}
+
+/// Compares every sample, and that nothing else lies in the folder.
+fn check(folder: &str, samples: &[Sample], body: usize) {
+    let mut expected = BTreeSet::new();
+    for sample in samples {
+        let file = file_of(folder, sample);
+        compare(&file, &text_of(&sample.bytes, body));
+        assert!(expected.insert(file), "{} {} stands twice", sample.number, sample.name);
+    }
+    let found = fs::read_dir(path(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let orphans: Vec<PathBuf> = found.filter(|file| !expected.contains(file)).collect();
+    assert!(orphans.is_empty(), "these belong to no line any more: {orphans:?}");
+}
+
+fn numbers(samples: &[Sample]) -> Vec<u16> {
+    let mut numbers: Vec<u16> = samples.iter().map(|sample| sample.number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn lines(machine: &Machine) -> Vec<u16> {
+    let lines = machine.resources.iter().flatten().chain(machine.commands);
+    let mut numbers: Vec<u16> = lines.map(|line| line.number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn golden_commands() {
+    check("commands", &samples::commands(), 0);
+}
+
+#[test]
+fn golden_records() {
+    // The first byte is the version.
+    check("records", &samples::records(), 1);
+}
+
+#[test]
+fn golden_events() {
+    check("events", &samples::events(), 1);
+}
+
+#[test]
+fn every_command_has_one_number_and_a_golden_file() {
+    let lines = lines(&machine());
+    assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), lines.len(), "a number stands twice");
+    assert_eq!(numbers(&samples::commands()), lines);
+}
+
+#[test]
+fn every_kind_has_a_golden_file() {
+    // The cluster has no row: events of the level are about it.
+    let kinds: Vec<u16> = (1..=u16::MAX)
+        .filter(|number| Kind::from_number(*number).is_some_and(|kind| kind != Kind::Cluster))
+        .collect();
+    assert_eq!(numbers(&samples::records())[1..], kinds);
+}
+
+#[test]
+fn every_event_has_one_number_and_a_golden_file() {
+    let events: Vec<u16> = (0..=u16::MAX).filter(|number| What::from_number(*number).is_some()).collect();
+    assert_eq!(numbers(&samples::events()), events);
+    assert_eq!(What::ALL.len(), events.len(), "a number stands twice");
+    let sentences: BTreeSet<&str> = What::ALL.iter().map(|what| what.sentence()).collect();
+    assert_eq!(sentences.len(), events.len(), "two events read alike");
+}
+
+#[test]
+fn no_number_of_tests_stands_in_a_running_node() {
+    let node = Machine::new(machine().keyring);
+    let tests: Vec<u16> =
+        lines(&machine()).into_iter().filter(|number| !lines(&node).contains(number)).collect();
+    let probe = 0x1000 + Kind::Probe.number() * 8;
+    assert_eq!(tests, [241, probe, probe + 1, probe + 2, probe + 3]);
+}
+
+#[test]
+fn every_sample_reads_back_and_no_shortened_or_lengthened_one_does() {
+    let machine = machine();
+    for sample in samples::commands() {
+        let line = identity::command::find(machine.resources, machine.commands, sample.number).unwrap();
+        assert!((line.readable)(&sample.bytes), "{}", sample.name);
+        for end in 0..sample.bytes.len() {
+            assert!(!(line.readable)(&sample.bytes[..end]), "{} cut to {end} bytes", sample.name);
+        }
+        let longer = [sample.bytes.as_slice(), &[0]].concat();
+        assert!(!(line.readable)(&longer), "{} with a byte too many", sample.name);
+    }
+}
+
+#[test]
+fn an_event_reads_back() {
+    for sample in samples::events() {
+        let event: Event = decode_row(&sample.bytes).unwrap();
+        assert_eq!(event.what, sample.number);
+        assert!(event.sentence().starts_with("user u1 "), "{}", event.sentence());
+    }
+}
+
+#[test]
+fn a_row_of_a_version_that_never_was_is_a_fault() {
+    for sample in samples::records() {
+        let mut bytes = sample.bytes.clone();
+        bytes[0] = 99;
+        let fault = decode_row::<AnyRow>(&bytes).unwrap_err();
+        assert!(fault.0.contains("version 99"), "{fault}");
+    }
+    assert!(decode_row::<AnyRow>(&[]).is_err());
+}
+
+#[derive(Debug, minicbor::Encode, minicbor::Decode)]
+struct AnyRow {}
+impl Stored for AnyRow {}

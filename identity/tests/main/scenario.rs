@@ -1,0 +1,181 @@
+//! A fixed story that runs every command at least once: what recorded logs and replays are made of.
+
+use identity::administrator::Administrator;
+use identity::application::Application;
+use identity::application::TokenAlg;
+use identity::authorization::Authorization;
+use identity::change::{Create, Delete, SetState, Update};
+use identity::credential::password::Renews;
+use identity::credential::secret::{SetClientSecret, SetServiceSecret};
+use identity::credential::throttle::{FailPassword, Unlock};
+use identity::envelope::Caller;
+use identity::id::{Hash, Id, SYSTEM};
+use identity::instance::SetInstanceState;
+use identity::instance::domain::Domain;
+use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::level::RaiseLevel;
+use identity::name::HostName;
+use identity::organization::Organization;
+use identity::permission::{AdministratorRole, Within};
+use identity::project::Project;
+use identity::project::role::{Role, RoleKey};
+use identity::record::State;
+use identity::resource::Resource;
+use identity::session::{EndSession, EndSessionOf};
+use identity::signing_key::RotateKeys;
+use identity::sweep::Sweep;
+use identity::testing::fixtures::{World, id, name};
+use identity::testing::tenant::{self, Tenant, Tenants};
+use identity::token::deny::DenyToken;
+use identity::token::family::RevokeFamily;
+use std::marker::PhantomData;
+
+/// The world after the story, with all that was asked in its log.
+pub(crate) fn world() -> World {
+    let (mut world, Tenants { acme, globex, umbra }) = World::standard();
+    system(&mut world, &umbra);
+    resources(&mut world, &acme);
+    sign_ins(&mut world, &acme, &umbra);
+    refusals(&mut world, &acme, &globex);
+    world
+        .run(&acme.iam_owner.caller(), acme.instance, &delete::<Organization>(&globex.organization))
+        .unwrap();
+    for _ in 0..20 {
+        world.advance_secs(20);
+        world.must(&Caller::system(), acme.instance, &Sweep { limit: 7 });
+    }
+    world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });
+    world
+}
+
+fn system(world: &mut World, umbra: &Tenant) {
+    let system = Caller::system();
+    let host = |text: &str| Domain { host: HostName::parse(text).unwrap() };
+    world.must(&system, SYSTEM, &RaiseLevel { level: 1 });
+    world.create(SYSTEM, &id("d2"), &Id::from_number(1), host("second.example"));
+    world.must(&system, SYSTEM, &Update { id: id("d2"), revision: Some(1), spec: host("third.example") });
+    world.must(&system, SYSTEM, &set_state::<Domain>(&id("d2"), State::Inactive));
+    world.must(&system, SYSTEM, &delete::<Domain>(&id("d2")));
+    for state in [State::Inactive, State::Active] {
+        world.must(&system, SYSTEM, &SetInstanceState { number: umbra.instance, state });
+    }
+    world.must(&system, SYSTEM, &Sweep { limit: 10 });
+}
+
+fn resources(world: &mut World, acme: &Tenant) {
+    let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
+    let owner = acme.iam_owner.caller();
+    let lifetimes =
+        Lifetimes { key_active_secs: 4, key_next_secs: 2, key_verifies_secs: 900, ..Lifetimes::default() };
+    world.must(&owner, instance, &SetLifetimes { lifetimes });
+
+    let organization = |text: &str| Organization {
+        name: name(text),
+        domain: HostName::parse(&format!("{text}.example")).unwrap(),
+    };
+    world.create(instance, &id("initech"), &root, organization("initech"));
+    four(world, &owner, acme, &id("initech"), organization("initech2"));
+    let project = |text: &str| Project { name: name(text), role_assertion: true, role_check: false };
+    world.create(instance, &id("p2"), &acme.organization, project("two"));
+    four(world, &owner, acme, &id("p2"), project("three"));
+    let role = |key: &str| Role { key: RoleKey::parse(key).unwrap(), display_name: name(key), group: None };
+    world.create(instance, &id("r2"), &acme.project, role("editor"));
+    four(world, &owner, acme, &id("r2"), role("writer"));
+    world.create(instance, &id("a2"), &acme.project, tenant::native());
+    four(world, &owner, acme, &id("a2"), Application { refresh: false, ..tenant::native() });
+
+    let bob = world.create_person(instance, &acme.organization, id("bob"));
+    let roles = |key: &str| vec![RoleKey::parse(key).unwrap()];
+    world.create(
+        instance,
+        &id("g2"),
+        &acme.project,
+        Authorization { user: bob.id.clone(), roles: roles("admin") },
+    );
+    four(world, &owner, acme, &id("g2"), Authorization { user: bob.id.clone(), roles: roles("viewer") });
+    let entry = |roles: &[AdministratorRole]| Administrator {
+        user: bob.id.clone(),
+        within: Within::Project(acme.project.clone()),
+        roles: roles.to_vec(),
+    };
+    world.create(instance, &id("m2"), &root, entry(&[AdministratorRole::ProjectOwner]));
+    four(world, &owner, acme, &id("m2"), entry(&[AdministratorRole::ProjectOwner; 2]));
+    four(world, &owner, acme, &bob.id, tenant::human("robert"));
+}
+
+/// Changes a resource, switches it off and on, and deletes it.
+fn four<T: Resource>(world: &mut World, owner: &Caller, acme: &Tenant, id: &Id, spec: T) {
+    let instance = acme.instance;
+    world.must(owner, instance, &Update { id: id.clone(), revision: Some(1), spec });
+    world.must(owner, instance, &set_state::<T>(id, State::Inactive));
+    world.must(owner, instance, &set_state::<T>(id, State::Active));
+    world.must(owner, instance, &delete::<T>(id));
+}
+
+fn sign_ins(world: &mut World, acme: &Tenant, umbra: &Tenant) {
+    let instance = acme.instance;
+    let owner = acme.org_owner.caller();
+    let new = Some(world.new_key(instance));
+    world.advance_secs(2);
+    world.must(&Caller::system(), instance, &RotateKeys { alg: TokenAlg::Es256, new });
+    world.advance_secs(2);
+    world.must(&Caller::system(), instance, &RotateKeys { alg: TokenAlg::Es256, new: None });
+
+    // Wrong passwords until there is a delay, which an administrator lifts.
+    for _ in 0..6 {
+        let revision = 1;
+        world.must(&Caller::nobody(), instance, &FailPassword { user: acme.user.id.clone(), revision });
+    }
+    world.must(&owner, instance, &Unlock { user: acme.user.id.clone() });
+
+    // Signing in, rising, and a flow whose code and refresh token come back.
+    let first = world.proof(instance, &acme.user.id);
+    let mut person = acme.user.clone();
+    person.session = world.must(&Caller::nobody(), instance, &first).session;
+    let mut again = world.proof(instance, &acme.user.id);
+    again.renews = Some(Renews { session: person.session.clone(), secret: first.secret });
+    world.must(&Caller::nobody(), instance, &again);
+    let mut tokens = world.tokens(instance, &person, &acme.web);
+    let old = tokens.clone();
+    world.refresh(instance, &acme.web, &mut tokens).unwrap();
+    for _ in 0..2 {
+        world.refresh(instance, &acme.web, &mut old.clone()).unwrap();
+    }
+    let code = world.issue(instance, &person, &acme.spa);
+    for _ in 0..2 {
+        let redemption = world.redemption(code);
+        world.must(&acme.spa.caller(), instance, &redemption);
+    }
+    let tokens = world.tokens(umbra.instance, &umbra.user, &umbra.spa);
+    world.must(&umbra.spa.caller(), umbra.instance, &RevokeFamily { family: tokens.family });
+    let expires = world.now.plus_secs(60);
+    world.must(&umbra.service.caller(), umbra.instance, &DenyToken { jti: "j".into(), expires });
+    world.must(&person.caller(), instance, &EndSession {});
+    world.must(&owner, instance, &EndSessionOf { session: acme.user.session.clone() });
+    world.set_password(instance, &acme.user.id);
+    let hash = Hash::of(b"new");
+    world.must(&owner, instance, &SetServiceSecret { user: acme.service.id.clone(), hash });
+    world.must(&owner, instance, &SetClientSecret { application: acme.web.id.clone(), hash });
+}
+
+fn refusals(world: &mut World, acme: &Tenant, globex: &Tenant) {
+    let instance = acme.instance;
+    for caller in [acme.user.caller(), globex.org_owner.caller(), acme.web.caller(), Caller::nobody()] {
+        world.run(&caller, instance, &delete::<Project>(&acme.project)).unwrap_err();
+    }
+    let spec = Project { name: name("x"), role_assertion: false, role_check: false };
+    let stale = Update { id: acme.project.clone(), revision: Some(9), spec: spec.clone() };
+    world.run(&acme.org_owner.caller(), instance, &stale).unwrap_err();
+    let twice = Create { id: acme.project.clone(), parent: acme.organization.clone(), spec, birth: () };
+    world.run(&acme.org_owner.caller(), instance, &twice).unwrap_err();
+}
+
+/// Deletes whatever revision there is.
+pub(crate) fn delete<T: Resource>(id: &Id) -> Delete<T> {
+    Delete { id: id.clone(), revision: None, of: PhantomData }
+}
+
+/// Switches a resource on or off.
+pub(crate) fn set_state<T: Resource>(id: &Id, state: State) -> SetState<T> {
+    SetState { id: id.clone(), state, of: PhantomData }
+}

@@ -1,0 +1,12 @@
+//! Tests of storage on a real disk: one binary, because each one links RocksDB.
+
+mod fixture;
+
+mod boot;
+mod crash;
+mod doctor;
+mod folder;
+mod full_disk;
+mod log;
+mod snapshot;
+mod state;

@@ -4,6 +4,7 @@ mod fixture;
 
 mod boot;
 mod crash;
+mod domain;
 mod doctor;
 mod folder;
 mod full_disk;

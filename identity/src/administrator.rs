@@ -77,7 +77,10 @@ impl Resource for Administrator {
             if moved || user.is_none_or(|user| user.state != State::Active) {
                 return Err(Refusal::InvalidSpec.into());
             }
-            if change.before.is_none() && entries(&change.reader, &after.user)?.len() >= ENTRIES_MAX {
+            // Those that are switched off count too: `entries` looks at so many, and must see every one that serves.
+            let is_new = !change.reader.is_taken::<Administrator>(change.id)?;
+            let had = change.reader.referring(Kind::User, &after.user, Kind::Administrator, ENTRIES_MAX)?;
+            if is_new && had.len() >= ENTRIES_MAX {
                 return Err(Refusal::LimitReached.into());
             }
             require_all_of(&change.reader, change.caller, after)?;

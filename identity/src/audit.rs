@@ -4,7 +4,7 @@
 //! chain verifies after the person's key is gone.
 
 use crate::encoding::{Stored, decode_row, encode_row};
-use crate::event::{Class, Event};
+use crate::event::{Class, Event, What};
 use crate::id::{Fixed, Hash, InstanceId};
 use crate::keys::{Key, Space};
 use crate::tables::{Fault, Overlay, Read, Table};
@@ -70,14 +70,17 @@ pub fn append(
     let stored = encode_row(event);
     let before = head(tables, instance)?;
     let after = Head { hash: link(&before.hash, place, &stored), count: before.count.saturating_add(1) };
-    let key = Key::instance(instance).u16(class.number()).u32(event.time.day());
-    let key = key.u64(place.index).u32(place.ordinal).u16(place.number);
-    tables.put(Table::Audit, key.into_bytes(), stored);
+    tables.put(Table::Audit, key(instance, class, event, place), stored);
     tables.put(Table::State, head_key(instance), encode_row(&after));
     Ok(())
 }
 
-/// An event with its class and place, as read back.
+fn key(instance: InstanceId, class: Class, event: &Event, place: Place) -> Vec<u8> {
+    let key = Key::instance(instance).u16(class.number()).u32(event.time.day());
+    key.u64(place.index).u32(place.ordinal).u16(place.number).into_bytes()
+}
+
+/// An event with its place, as read back.
 pub struct Entry {
     /// Where it stands.
     pub place: Place,
@@ -91,9 +94,15 @@ pub struct Entry {
 pub fn trail(read: &dyn Read, instance: InstanceId, limit: usize) -> Result<Vec<Entry>, Fault> {
     let (from, to) = Key::instance(instance).range();
     let mut entries = Vec::new();
-    for (key, stored) in read.scan(Table::Audit, &from, &to, limit)? {
-        let place = place_of(&key).ok_or_else(|| Fault("an event's key has another form".into()))?;
-        let event = decode_row(&stored)?;
+    for (found, stored) in read.scan(Table::Audit, &from, &to, limit)? {
+        let place = place_of(&found).ok_or_else(|| Fault("an event's key has another form".into()))?;
+        let event: Event = decode_row(&stored)?;
+        // The chain does not cover class and day: under others, an event would be pruned too early.
+        if What::from_number(event.what)
+            .is_none_or(|what| key(instance, what.class(), &event, place) != found)
+        {
+            return Err(Fault("an event stands where it does not belong".into()));
+        }
         entries.push(Entry { place, stored, event });
     }
     entries.sort_by_key(|entry| entry.place);

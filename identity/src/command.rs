@@ -33,6 +33,9 @@ pub trait Command: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static {
     /// What the caller gets back. It holds no secret, except sealed ones.
     type Reply: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static;
 
+    /// Whether a repetition under the same request id gets the same reply. What may as well run again leaves no row.
+    const REMEMBERED: bool = true;
+
     /// Who may run it, as things stand.
     fn access(&self, reader: &Reader<'_>) -> Run<Access>;
 
@@ -49,6 +52,8 @@ pub struct Line {
     pub name: &'static str,
     /// Reads the body, asks `allow` about its access, runs it, and encodes the reply.
     pub run: fn(&[u8], &mut Tx<'_, '_>, Allow) -> Run<Vec<u8>>,
+    /// Whether a repetition gets the same reply.
+    pub remembered: bool,
     /// Whether the body is strictly readable: asked before a command is proposed.
     pub readable: fn(&[u8]) -> bool,
 }
@@ -58,7 +63,13 @@ pub type Allow = fn(&Tx<'_, '_>, &Access) -> Run<()>;
 
 /// The table's line of a command.
 pub const fn line<C: Command>() -> Line {
-    Line { number: C::NUMBER, name: C::NAME, run: run::<C>, readable: readable::<C> }
+    Line {
+        number: C::NUMBER,
+        name: C::NAME,
+        run: run::<C>,
+        remembered: C::REMEMBERED,
+        readable: readable::<C>,
+    }
 }
 
 fn run<C: Command>(body: &[u8], tx: &mut Tx<'_, '_>, allow: Allow) -> Run<Vec<u8>> {

@@ -179,6 +179,9 @@ impl<'a> Chunk<'a> {
             }
         };
         // 5. remember
+        if !line.remembered {
+            return Ok(reply);
+        }
         let until = now.plus_secs(envelope.remember.secs());
         let seen = Seen { asked, reply: reply.clone(), index: at.index, ordinal: at.ordinal };
         self.tables.put(Table::State, seen_key, encode_row(&seen));

@@ -5,10 +5,13 @@ use crate::tables::Fault;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Keys by instance and wrapped form.
+type Opened = BTreeMap<(InstanceId, Vec<u8>), Arc<crypto::InstanceKey>>;
+
 /// Unwraps and keeps instance keys. One lives in each process.
 pub struct Keyring {
     cluster: crypto::ClusterKey,
-    opened: Mutex<BTreeMap<(InstanceId, Vec<u8>), Arc<crypto::InstanceKey>>>,
+    opened: Mutex<Opened>,
 }
 
 /// How many unwrapped keys are kept; beyond, all are dropped and unwrapped again when needed.

@@ -6,6 +6,8 @@
 //!
 //! In reading order: small types, the port to the tables, how a command runs, then the resources.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+
 // Small types.
 pub mod encoding;
 pub mod id;
@@ -53,4 +55,5 @@ pub mod session;
 pub mod signing_key;
 pub mod token;
 
+#[allow(clippy::unwrap_used, reason = "tests and their kit panic when something is not as they say")]
 pub mod testing;

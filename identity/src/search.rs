@@ -49,8 +49,11 @@ pub fn starting(
     Ok(ids)
 }
 
+/// Reads the keys that a stored record declares.
+type Terms = fn(InstanceId, &[u8]) -> Result<Vec<Vec<u8>>, Fault>;
+
 /// The nouns that declare search terms.
-static NOUNS: &[(Kind, fn(InstanceId, &[u8]) -> Result<Vec<Vec<u8>>, Fault>)] = &[
+static NOUNS: &[(Kind, Terms)] = &[
     (Kind::Organization, terms::<Organization>),
     (Kind::Project, terms::<Project>),
     (Kind::Application, terms::<Application>),
@@ -95,7 +98,11 @@ pub fn rebuild(
             each(read, Table::State, from, &to, &mut |rows| {
                 let mut changes = Changes::new();
                 for (_, row) in rows {
-                    changes.extend(terms(*instance, row)?.into_iter().map(|key| ((Table::Search, key), Some(Vec::new()))));
+                    changes.extend(
+                        terms(*instance, row)?
+                            .into_iter()
+                            .map(|key| ((Table::Search, key), Some(Vec::new()))),
+                    );
                 }
                 write(changes)
             })?;

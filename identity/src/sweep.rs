@@ -7,7 +7,7 @@ use crate::administrator::Administrator;
 use crate::application::Application;
 use crate::authorization::Authorization;
 use crate::change;
-use crate::command::{Access, command};
+use crate::command::{Access, Command};
 use crate::encoding::decode_row;
 use crate::event::What;
 use crate::execute::SEEN_EXPIRY;
@@ -47,13 +47,25 @@ pub struct Swept {
     pub rows: u32,
 }
 
-command!(5 Sweep -> Swept, |_, _| Ok(Access::System), |self, tx| {
-    let limit = self.limit.min(LIMIT_MAX) as usize;
-    let expired = expired(tx, limit)?;
-    let orphans = orphans(tx, limit)?;
-    let rows = u32::try_from(expired.saturating_add(orphans)).unwrap_or(u32::MAX);
-    Ok(Swept { rows })
-});
+impl Command for Sweep {
+    const NUMBER: u16 = 5;
+    const NAME: &'static str = "Sweep";
+    // A row that remembers a sweep would itself be something to sweep, for ever.
+    const REMEMBERED: bool = false;
+    type Reply = Swept;
+
+    fn access(&self, _: &Reader<'_>) -> Run<Access> {
+        Ok(Access::System)
+    }
+
+    fn run(self, tx: &mut Tx<'_, '_>) -> Run<Swept> {
+        let limit = self.limit.min(LIMIT_MAX) as usize;
+        let expired = expired(tx, limit)?;
+        let orphans = orphans(tx, limit)?;
+        let rows = u32::try_from(expired.saturating_add(orphans)).unwrap_or(u32::MAX);
+        Ok(Swept { rows })
+    }
+}
 
 /// Whether a sweep would find anything.
 pub fn is_due(reader: &Reader<'_>) -> Result<bool, Fault> {

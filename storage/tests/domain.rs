@@ -168,8 +168,10 @@ fn happen(world: &mut World, tenant: &Tenant, what: &Happening) {
             let redemption = world.redemption(code.code);
             let _ = world.run(&tenant.org_owner.caller(), instance, &code);
             let _ = world.run(&tenant.web.caller(), instance, &redemption);
-            let tokens =
-                identity::testing::flow::Tokens { family: redemption.family.clone(), refresh: redemption.refresh };
+            let tokens = identity::testing::flow::Tokens {
+                family: redemption.family.clone(),
+                refresh: redemption.refresh,
+            };
             for _ in 0..=which % 3 {
                 let advancement = world.advancement(instance, &tokens);
                 let _ = world.run(&tenant.web.caller(), instance, &advancement);
@@ -228,9 +230,15 @@ fn recorded_logs_end_on_disk_as_they_were_recorded() {
             let number = |at: usize| fields[at].parse::<u64>().unwrap();
             let bytes = |at: usize| -> Vec<u8> {
                 let digits = fields[at].as_bytes().chunks(2);
-                digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+                digits
+                    .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+                    .collect()
             };
-            let at = At { index: number(0), ordinal: u32::try_from(number(1)).unwrap(), time: Timestamp(number(2)) };
+            let at = At {
+                index: number(0),
+                ordinal: u32::try_from(number(1)).unwrap(),
+                time: Timestamp(number(2)),
+            };
             let (view, before) = (state.view(), state.applied());
             let head = Head { time: Timestamp(before.time_ms), digest: before.digest };
             let mut chunk = Chunk::new(&view, head, &machine);

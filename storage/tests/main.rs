@@ -4,8 +4,8 @@ mod fixture;
 
 mod boot;
 mod crash;
-mod domain;
 mod doctor;
+mod domain;
 mod folder;
 mod full_disk;
 mod log;

@@ -68,6 +68,9 @@ pub struct Flow {
     /// The languages he reads.
     #[n(13)]
     pub ui_locales: Option<String>,
+    /// Who alone may answer it, by an ID token of ours.
+    #[n(14)]
+    pub subject: Option<Id>,
 }
 
 /// Why a flow is not answered with a code.
@@ -79,6 +82,9 @@ pub enum NotAnswered {
     /// The session does not count or must be proven again.
     #[error("the session must be proven again")]
     SignIn,
+    /// The request's ID token names another person.
+    #[error("another person has signed in")]
+    OtherPerson,
     /// The request was answered before, or its application is gone.
     #[error("the request can't be answered any more")]
     Over,
@@ -117,6 +123,9 @@ impl Flow {
         user: &Id,
         session: &Id,
     ) -> Result<String, NotAnswered> {
+        if self.subject.as_ref().is_some_and(|subject| subject != user) {
+            return Err(NotAnswered::OtherPerson);
+        }
         let (code, hash) = secrets::mint(secrets::CODE, &*service.entropy);
         let command = IssueCode {
             code: hash,
@@ -131,11 +140,7 @@ impl Flow {
         let caller = Caller::session(user.clone(), session.clone());
         match service.submit(tenant.instance, caller, &command).await {
             Ok(_) => Ok(self.redirect(&tenant.issuer, &[("code", code.expose())])),
-            Err(SubmitError::Refused(refusal)) => Err(match refusal {
-                Refusal::NoRole => NotAnswered::Denied,
-                Refusal::CallerNotAlive | Refusal::SessionNotAlive => NotAnswered::SignIn,
-                _ => NotAnswered::Over,
-            }),
+            Err(SubmitError::Refused(refusal)) => Err(not_answered(refusal)),
             Err(SubmitError::NotApplied(_) | SubmitError::Unknown(_)) => Err(NotAnswered::Unavailable),
         }
     }
@@ -143,6 +148,38 @@ impl Flow {
     /// Where the browser goes with an answer: its members, the state as it came, and the issuer (RFC 9207).
     pub fn redirect(&self, issuer: &str, members: &[(&str, &str)]) -> String {
         redirect(&self.redirect_uri, self.state.as_deref(), issuer, members)
+    }
+}
+
+fn not_answered(refusal: Refusal) -> NotAnswered {
+    use Refusal as R;
+    match refusal {
+        R::NoRole => NotAnswered::Denied,
+        R::CallerNotAlive | R::SessionNotAlive => NotAnswered::SignIn,
+        R::Internal | R::Expired | R::DeadlineTooFar => NotAnswered::Unavailable,
+        R::RequestIdReused
+        | R::InstanceNotActive
+        | R::NotPermitted
+        | R::NotFound
+        | R::AlreadyExists
+        | R::RevisionChanged
+        | R::ParentNotActive
+        | R::NotActive
+        | R::LastOwner
+        | R::ExceedsOwn
+        | R::LimitReached
+        | R::NoSuchRole
+        | R::InvalidSpec
+        | R::CredentialChanged
+        | R::Locked
+        | R::CodeUnknown
+        | R::CodeMismatch
+        | R::RequestUsed
+        | R::FamilyNotAlive
+        | R::FlowNotAllowed
+        | R::InUse
+        | R::LevelNotSupported
+        | R::NotDue => NotAnswered::Over,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod extract;
 pub mod flow;
 pub mod keys;
 pub mod limits;
+pub mod memo;
 pub mod passwords;
 pub mod sealed_state;
 pub mod secrets;

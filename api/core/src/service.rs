@@ -1,14 +1,18 @@
 //! The hands of a node: everything that a handler needs besides its request.
 
 use crate::backend::{Backend, Freshness, Position, Proposal, SubmitError, Unavailable, View};
-use crate::keys::Keys;
+use crate::keys::{KeyError, Keys, alg_of};
+use crate::memo::{About, Memo};
 use crate::passwords::Passwords;
-use crypto::{Entropy, draw};
+use crypto::{Entropy, SigningKey, draw};
+use identity::application::TokenAlg;
 use identity::command::Command;
 use identity::encoding::{decode, encode};
 use identity::envelope::{Caller, Remember};
 use identity::execute::Machine;
 use identity::id::{Fixed, Id, InstanceId};
+use identity::instance::lifetimes::{self, Lifetimes};
+use identity::tables::Fault;
 use std::sync::Arc;
 
 /// What the operator decides about the public side.
@@ -50,6 +54,8 @@ pub struct Service {
     pub passwords: Arc<Passwords>,
     /// Parsed signing keys.
     pub keys: Arc<Keys>,
+    /// What was read at the newest position.
+    pub memo: Arc<Memo>,
     /// The operator's settings.
     pub settings: Arc<Settings>,
 }
@@ -91,6 +97,29 @@ impl Service {
     /// A view no older than `d`.
     pub async fn bounded(&self) -> Result<View, Unavailable> {
         self.backend.view(Freshness::Bounded(self.settings.bounded)).await
+    }
+
+    /// A view of every write that was acknowledged before: for what must not be missed, be it a moment old.
+    pub async fn newest(&self) -> Result<View, Unavailable> {
+        self.backend.view(Freshness::Linearizable).await
+    }
+
+    /// The lifetimes of an instance.
+    pub fn lifetimes(&self, view: &View, instance: InstanceId) -> Result<Arc<Lifetimes>, Fault> {
+        self.memo.get(view, instance, About::Lifetimes, "", || lifetimes::of(&view.reader(instance)))
+    }
+
+    /// The key that signs an instance's tokens with an algorithm.
+    pub fn signer(
+        &self,
+        view: &View,
+        instance: InstanceId,
+        alg: TokenAlg,
+    ) -> Result<Arc<SigningKey>, KeyError> {
+        let found = self.memo.get(view, instance, About::Signer, alg_of(alg).name(), || {
+            self.keys.signer(&self.machine, &view.reader(instance), alg)
+        })?;
+        Ok(Arc::clone(&found))
     }
 
     /// A new random identifier of 128 bits.

@@ -13,6 +13,9 @@ use identity::time::Timestamp;
 use identity::token::introspect::{self, Bearer, Source};
 use identity::user::User;
 
+/// How old a token may be for a view that does not know it to be doubted: more than any view is behind.
+const YOUNG_SECS: u64 = 10;
+
 /// A verified access token that is alive, and its user.
 pub struct Alive {
     /// What it says.
@@ -44,11 +47,18 @@ pub fn bearer_of(claims: &AccessToken) -> Option<Bearer> {
     Some(Bearer { subject, jti: claims.jti.clone(), expires, source })
 }
 
-/// A token that counts at this view.
-pub fn alive(service: &Service, view: &View, tenant: &Tenant, token: &str) -> Result<Alive, Error> {
+/// A token that counts at this view, or at the newest if it is too young for this one.
+pub async fn alive(service: &Service, view: &View, tenant: &Tenant, token: &str) -> Result<Alive, Error> {
     let claims = verified(service, view, tenant, token)?;
     let bearer = bearer_of(&claims).ok_or(Error::InvalidToken)?;
-    match introspect::bearer(&view.reader(tenant.instance), &bearer) {
+    let user = match introspect::bearer(&view.reader(tenant.instance), &bearer) {
+        // Another node has just issued it, and this one may not have heard of it yet.
+        Err(No::Refused(_)) if claims.iat.saturating_add(YOUNG_SECS) >= view.now.secs() => {
+            introspect::bearer(&service.newest().await?.reader(tenant.instance), &bearer)
+        }
+        found => found,
+    };
+    match user {
         Ok(user) => Ok(Alive { claims, user }),
         Err(No::Refused(_)) => Err(Error::InvalidToken),
         Err(No::Fault(fault)) => Err(crate::error::internal(&fault.0)),

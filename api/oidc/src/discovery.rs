@@ -12,7 +12,7 @@ use serde_json::json;
 /// Both well-known paths.
 pub async fn handle(State(service): State<Service>, headers: HeaderMap) -> Result<Response, Error> {
     let view = service.backend.view(Freshness::Stale).await?;
-    let issuer = tenant(&view, &service.settings, &headers)?.issuer;
+    let issuer = tenant(&service, &view, &headers)?.issuer;
     let document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/v2/authorize"),

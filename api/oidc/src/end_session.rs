@@ -65,8 +65,9 @@ async fn handle(
     parameters: &Parameters,
     page: PageReader,
 ) -> Response {
-    let Ok(view) = service.bounded().await else { return page.unavailable() };
-    let Ok(tenant) = tenant(&view, &service.settings, headers) else {
+    // A session that began a moment ago ends too.
+    let Ok(view) = service.newest().await else { return page.unavailable() };
+    let Ok(tenant) = tenant(service, &view, headers) else {
         return page.error(StatusCode::NOT_FOUND, "not_found", Fault::NotFound, None);
     };
     let browser = browser_session(service, &view, &tenant, headers);

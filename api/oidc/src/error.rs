@@ -30,6 +30,8 @@ pub enum Error {
     InvalidScope(&'static str),
     /// 401 `invalid_token` (RFC 6750 §3.1).
     InvalidToken,
+    /// 401 without an error in the challenge: there was no token to judge (RFC 6750 §3.1).
+    TokenMissing,
     /// 403 `insufficient_scope` (RFC 6750 §3.1).
     InsufficientScope(&'static str),
     /// 413.
@@ -64,6 +66,11 @@ impl Error {
                 "invalid_token",
                 "the access token is expired, revoked or not one of ours",
             ),
+            Error::TokenMissing => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "send an access token in the Authorization header",
+            ),
             Error::InsufficientScope(text) => (StatusCode::FORBIDDEN, "insufficient_scope", text),
             Error::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the request is too large"),
             Error::NoInstance => (StatusCode::NOT_FOUND, "invalid_request", "no instance has this host name"),
@@ -92,6 +99,7 @@ impl IntoResponse for Error {
         let challenge = match &self {
             Error::InvalidClient => Some("Basic realm=\"conclave\""),
             Error::InvalidToken => Some("Bearer error=\"invalid_token\""),
+            Error::TokenMissing => Some("Bearer realm=\"conclave\""),
             Error::InsufficientScope(_) => Some("Bearer error=\"insufficient_scope\", scope=\"openid\""),
             Error::InvalidRequest(_)
             | Error::InvalidGrant(_)
@@ -173,7 +181,13 @@ impl From<crypto::Error> for Error {
 
 impl From<bootstrap::Error> for Error {
     fn from(error: bootstrap::Error) -> Error {
-        internal(&error.to_string())
+        match error {
+            bootstrap::Error::Submit(error) => error.into(),
+            bootstrap::Error::Unavailable(error) => error.into(),
+            bootstrap::Error::Crypto(_) | bootstrap::Error::Password(_) | bootstrap::Error::State(_) => {
+                internal(&error.to_string())
+            }
+        }
     }
 }
 

@@ -31,9 +31,8 @@ pub async fn handle(
 ) -> Result<Response, Error> {
     let form = Parameters::of_body(&headers, &body?)?;
     let view = service.bounded().await?;
-    let tenant = tenant(&view, &service.settings, &headers)?;
-    let reader = view.reader(tenant.instance);
-    let client = match authenticate(&reader, &headers, &form)? {
+    let tenant = tenant(&service, &view, &headers)?;
+    let client = match authenticate(&service, &view, tenant.instance, &headers, &form)? {
         Client::Application { record, generation: Some(_) } => record,
         // A public client proves nothing, and a service account is nobody's resource server.
         Client::Application { .. } | Client::Service { .. } => return Err(Error::InvalidClient),
@@ -41,9 +40,10 @@ pub async fn handle(
     let token =
         form.get("token").ok_or_else(|| Error::InvalidRequest("the parameter token is missing".into()))?;
     let found = if token.starts_with(secrets::REFRESH) {
-        refresh_token(&view, &tenant, &client, token)?
+        // It may have been given by another node a moment ago.
+        refresh_token(&service.newest().await?, &tenant, &client, token)?
     } else {
-        match bearer::alive(&service, &view, &tenant, token) {
+        match bearer::alive(&service, &view, &tenant, token).await {
             Ok(alive) => access_token(&view, &tenant, &client, alive)?,
             Err(Error::InvalidToken) => None,
             Err(other) => return Err(other),
@@ -74,8 +74,7 @@ fn access_token(
         return Ok(None);
     }
     let scopes: Vec<String> = token.scope.split(' ').map(str::to_owned).collect();
-    let reader = view.reader(tenant.instance);
-    let mut members = claims::of_user(&reader, &user, &scopes)?;
+    let mut members = claims::of_user(&view.reader(tenant.instance), &user, &scopes)?;
     members.insert("username".into(), json!(user.spec.username));
     members.insert("token_type".into(), "Bearer".into());
     let Ok(Value::Object(own)) = serde_json::to_value::<&AccessToken>(&token) else {

@@ -16,7 +16,7 @@ use serde_json::json;
 /// `GET /oauth/v2/keys`.
 pub async fn handle(State(service): State<Service>, headers: HeaderMap) -> Result<Response, Error> {
     let view = service.backend.view(Freshness::Bounded(KEY_SET_STALENESS_MAX)).await?;
-    let tenant = tenant(&view, &service.settings, &headers)?;
+    let tenant = tenant(&service, &view, &headers)?;
     let reader = view.reader(tenant.instance);
     let keys = signing_key::published(&reader).map_err(|fault| internal(&fault.0))?;
     let keys = keys.iter().map(public).collect::<Result<Vec<_>, _>>()?;

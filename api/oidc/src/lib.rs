@@ -14,6 +14,7 @@ pub mod token;
 pub mod userinfo;
 
 use api_core::Service;
+use api_core::extract::tenant::settle_host;
 use api_core::limits::FORM_BYTES_MAX;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -35,9 +36,17 @@ pub fn router(service: Service) -> Router {
         .route("/oidc/v1/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(middleware::from_fn(cross_origin));
     let browser = Router::new()
-        .route("/oauth/v2/authorize", get(authorize::get).post(authorize::post))
-        .route("/oidc/v1/end_session", get(end_session::get).post(end_session::post));
-    open.merge(browser).layer(DefaultBodyLimit::max(FORM_BYTES_MAX)).with_state(service)
+        .route("/oauth/v2/authorize", get(authorize::get).post(authorize::post).head(no_head))
+        .route("/oidc/v1/end_session", get(end_session::get).post(end_session::post).head(no_head));
+    open.merge(browser)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(middleware::map_request(async |request: Request| settle_host(request)))
+        .with_state(service)
+}
+
+/// What issues a code or ends a session when it is got is not for those who only look (RFC 9110 §9.2.1).
+async fn no_head() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")])
 }
 
 /// Answers to any origin, never with credentials: there is nothing here that a browser would add by itself.

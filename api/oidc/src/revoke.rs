@@ -23,12 +23,14 @@ pub async fn handle(
 ) -> Result<StatusCode, Error> {
     let form = Parameters::of_body(&headers, &body?)?;
     let view = service.bounded().await?;
-    let tenant = tenant(&view, &service.settings, &headers)?;
-    let reader = view.reader(tenant.instance);
-    let client = authenticate(&reader, &headers, &form)?;
+    let tenant = tenant(&service, &view, &headers)?;
+    let client = authenticate(&service, &view, tenant.instance, &headers, &form)?;
     let token =
         form.get("token").ok_or_else(|| Error::InvalidRequest("the parameter token is missing".into()))?;
     if let Some(bound) = secrets::parse_bound(secrets::REFRESH, token) {
+        // What another node gave a moment ago must not be taken for unknown, and the answer for a revocation.
+        let newest = service.newest().await?;
+        let reader = newest.reader(tenant.instance);
         let known = reader.row::<Family>(&bound.id).map_err(|fault| crate::error::internal(&fault.0))?;
         let held = known.and_then(|family| family.generation).is_some_and(|generation| {
             let previous = generation.previous.is_some_and(|previous| previous.hash.same(&bound.hash));

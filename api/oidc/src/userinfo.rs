@@ -24,7 +24,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     not_in_query(query.as_deref())?;
-    let token = bearer::from_header(&headers)?.ok_or(Error::InvalidToken)?.to_owned();
+    let token = bearer::from_header(&headers)?.ok_or(Error::TokenMissing)?.to_owned();
     answer(&service, &headers, &token).await
 }
 
@@ -44,7 +44,7 @@ pub async fn post(
             return Err(Error::InvalidRequest("send the access token by one method only".into()));
         }
         (Some(token), None) | (None, Some(token)) => token.to_owned(),
-        (None, None) => return Err(Error::InvalidToken),
+        (None, None) => return Err(Error::TokenMissing),
     };
     answer(&service, &headers, &token).await
 }
@@ -59,8 +59,8 @@ fn not_in_query(query: Option<&str>) -> Result<(), Error> {
 
 async fn answer(service: &Service, headers: &HeaderMap, token: &str) -> Result<Response, Error> {
     let view = service.bounded().await?;
-    let tenant = tenant(&view, &service.settings, headers)?;
-    let Alive { claims: token, user } = bearer::alive(service, &view, &tenant, token)?;
+    let tenant = tenant(service, &view, headers)?;
+    let Alive { claims: token, user } = bearer::alive(service, &view, &tenant, token).await?;
     let scopes: Vec<String> = token.scope.split(' ').map(str::to_owned).collect();
     if !scope::has(&scopes, scope::OPENID) {
         return Err(Error::InsufficientScope("userinfo needs the scope openid"));

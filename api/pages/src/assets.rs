@@ -72,8 +72,11 @@ pub const fn security_headers() -> [(&'static str, &'static str); 4] {
 /// against the policy too. So every https target is let in where the callback is https.
 #[must_use]
 pub fn form_target(redirect_uri: &str) -> &str {
-    if redirect_uri.starts_with("https://") { "https:" } else { redirect_uri }
+    if redirect_uri.starts_with("https://") { ANY_HTTPS } else { redirect_uri }
 }
+
+/// The form target that is every https address. No redirect URI is this: each names a host.
+const ANY_HTTPS: &str = "https:";
 
 /// The value of the Content-Security-Policy header.
 ///
@@ -97,6 +100,9 @@ pub fn content_security_policy(form_targets: &[&str]) -> String {
 
 /// The source expression (CSP 3 §2.3.1) that matches a redirect to `target`.
 fn form_source(target: &str) -> Option<String> {
+    if target == ANY_HTTPS {
+        return Some(ANY_HTTPS.to_owned());
+    }
     let (scheme, rest) = target.split_once(':')?;
     let scheme = scheme.to_ascii_lowercase();
     match scheme.as_str() {

@@ -15,12 +15,13 @@ pub mod strangers;
 pub mod texts;
 
 use api_core::Service;
+use api_core::extract::tenant::settle_host;
 use api_core::limits::FORM_BYTES_MAX;
-use axum::extract::{DefaultBodyLimit, Path};
+use axum::extract::{DefaultBodyLimit, Path, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 use std::sync::Arc;
 use strangers::Strangers;
 
@@ -32,6 +33,7 @@ pub fn router(service: Service) -> Router {
         .route("/ui/assets/{name}", get(asset))
         .layer(Extension(Arc::new(Strangers::default())))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(middleware::map_request(async |request: Request| settle_host(request)))
         .with_state(service)
 }
 

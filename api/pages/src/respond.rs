@@ -7,11 +7,15 @@ use api_core::extract::form::Parameters;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// Who reads the page: his language.
-#[derive(Clone, Copy, Debug)]
+/// The header in which the node names a request, for the answer, the log line and the error page.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Who reads the page: his language, and the name of his request.
+#[derive(Clone, Debug)]
 pub struct Reader {
     /// The language of the page.
     pub locale: Locale,
+    request_id: String,
 }
 
 impl Reader {
@@ -23,12 +27,13 @@ impl Reader {
     /// The reader of a request that was begun with these `ui_locales`.
     pub fn with_locales(headers: &HeaderMap, ui_locales: Option<&str>) -> Reader {
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Reader { locale: Locale::choose(ui_locales, accepted) }
+        let request_id = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or("-");
+        Reader { locale: Locale::choose(ui_locales, accepted), request_id: request_id.to_owned() }
     }
 
     /// An error page. `detail` is for the developer of the application: it says which parameter is wrong.
     pub fn error(&self, status: StatusCode, code: &str, fault: Fault, detail: Option<&str>) -> Response {
-        let page = ErrorPage { code, fault, detail, request_id: "" };
+        let page = ErrorPage { code, fault, detail, request_id: &self.request_id };
         page_response(status, render::error_page(self.locale, &page), &[])
     }
 

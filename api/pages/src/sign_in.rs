@@ -5,7 +5,6 @@ use crate::form_token;
 use crate::render::{self, Fault, SignIn, SignInProblem};
 use crate::respond::{self, Reader, page_response};
 use crate::strangers::Strangers;
-use api_core::backend::Freshness;
 use api_core::extract::cookie;
 use api_core::extract::form::Parameters;
 use api_core::extract::tenant::{Tenant, tenant};
@@ -18,7 +17,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use crypto::Secret;
+use crypto::{PASSWORD_BYTES_MAX, Secret};
 use identity::application::Application;
 use identity::credential::password::{Password, ProvePassword, Renews};
 use identity::credential::throttle::{self, FailPassword};
@@ -97,7 +96,10 @@ pub async fn post(
             response
         }
         Err(Wrong::Unavailable) => {
-            step.show(StatusCode::SERVICE_UNAVAILABLE, &name, Some(SignInProblem::Unavailable))
+            let problem = Some(SignInProblem::Unavailable);
+            let mut response = step.show(StatusCode::SERVICE_UNAVAILABLE, &name, problem);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
         }
     }
 }
@@ -110,7 +112,7 @@ async fn step(
 ) -> Result<Step, Box<Response>> {
     let page = Reader::of(headers, None);
     let Ok(view) = service.bounded().await else { return Err(Box::new(page.unavailable())) };
-    let Ok(tenant) = tenant(&view, &service.settings, headers) else {
+    let Ok(tenant) = tenant(service, &view, headers) else {
         return Err(Box::new(page.error(StatusCode::NOT_FOUND, "not_found", Fault::NotFound, None)));
     };
     let expired =
@@ -175,6 +177,11 @@ impl Step {
                 let members = [("error", "access_denied"), ("error_description", text)];
                 respond::redirect(&self.flow.redirect(&self.tenant.issuer, &members))
             }
+            Err(NotAnswered::OtherPerson) => {
+                let text = "the person of the id_token_hint must sign in";
+                let members = [("error", "login_required"), ("error_description", text)];
+                respond::redirect(&self.flow.redirect(&self.tenant.issuer, &members))
+            }
             Err(NotAnswered::SignIn | NotAnswered::Over) => {
                 self.reader.error(StatusCode::BAD_REQUEST, "expired_request", Fault::ExpiredRequest, None)
             }
@@ -233,27 +240,42 @@ async fn prove(
     name: &str,
     password: Secret<String>,
 ) -> Result<(Id, Proven), Wrong> {
+    if password.expose().len() > PASSWORD_BYTES_MAX {
+        // Nobody's: asked before anything is known of the name, and counted for none.
+        return Err(Wrong::Credentials);
+    }
     let seen = match account(service, &step.view, step, name)? {
         Some(account) => Some(account),
-        None => account(service, &newest(service).await?, step, name)?,
+        None => {
+            // As early as for a name that somebody has.
+            let (instance, now) = (step.tenant.instance, step.view.now);
+            if let Some(until) = strangers.delayed(instance, name, now) {
+                return Err(Wrong::Delayed { secs: until.secs_since(now).max(1) });
+            }
+            account(service, &newest(service).await?, step, name)?
+        }
     };
     let Some(mut seen) = seen else { return stranger(service, strangers, step, name, password).await };
     let mut right = service.passwords.verify(password.clone(), seen.phc.clone()).await?;
     if !right {
         // A mismatch is believed only of the newest password.
-        match account(service, &newest(service).await?, step, name)? {
-            Some(newer) if newer.revision != seen.revision => {
+        match account(service, &newest(service).await?, step, name) {
+            Ok(Some(newer)) if newer.revision != seen.revision => {
                 right = service.passwords.verify(password, newer.phc.clone()).await?;
                 seen = newer;
             }
-            Some(_) | None => {}
+            Ok(Some(_) | None) => {}
+            // Delayed meanwhile, by guesses on other nodes or at the same moment: the log says so to right and wrong
+            // ones alike. An answer from here would come sooner, and tell them apart.
+            Err(Wrong::Delayed { .. }) => {}
+            Err(other) => return Err(other),
         }
     }
     if right { start(service, step, headers, seen).await } else { fail(service, step, seen).await }
 }
 
 async fn newest(service: &Service) -> Result<View, Wrong> {
-    service.backend.view(Freshness::Linearizable).await.map_err(|_| Wrong::Unavailable)
+    service.newest().await.map_err(|_| Wrong::Unavailable)
 }
 
 /// The account of a name, if a person has it who can sign in; refused while it is delayed.
@@ -292,13 +314,15 @@ async fn stranger(
     password: Secret<String>,
 ) -> Result<(Id, Proven), Wrong> {
     let (instance, now) = (step.tenant.instance, step.view.now);
-    if let Some(until) = strangers.delayed(instance, name, now) {
-        return Err(Wrong::Delayed { secs: until.secs_since(now).max(1) });
-    }
     let lifetimes = lifetimes::of(&step.view.reader(instance)).map_err(|_| Wrong::Unavailable)?;
     service.passwords.dummy(password).await?;
-    strangers.failed(instance, name, &lifetimes, now);
-    Err(Wrong::Credentials)
+    let delayed = strangers.failed(instance, name, &lifetimes, now);
+    // A known name's failure waits for a quorum to count it: this waits for one too, and fails without.
+    newest(service).await?;
+    match delayed {
+        Some(until) => Err(Wrong::Delayed { secs: until.secs_since(now).max(1) }),
+        None => Err(Wrong::Credentials),
+    }
 }
 
 async fn start(
@@ -312,7 +336,7 @@ async fn start(
     // A session that rises keeps its id, so that the secret must carry the id it will have.
     let rises = renews.as_ref().filter(|old| {
         let session = step.view.reader(instance).row::<Session>(&old.session).ok().flatten();
-        session.is_some_and(|session| session.user == account.user)
+        session.is_some_and(|session| session.user == account.user && session.secret.same(&old.secret))
     });
     let id = rises.map_or_else(|| service.new_id(), |old| old.session.clone());
     let (secret, hash) = secrets::mint_bound(secrets::SESSION, &id, &*service.entropy);
@@ -325,7 +349,9 @@ async fn start(
     };
     match service.submit(instance, Caller::nobody(), &proof).await {
         Ok(done) => Ok((account.user, Proven { started: done.reply, secret })),
-        Err(SubmitError::Refused(Refusal::Locked)) => Err(Wrong::Delayed { secs: 1 }),
+        Err(SubmitError::Refused(Refusal::Locked)) => Err(delayed(service, step, &account.user).await),
+        // Its own session rose meanwhile, in another tab: the password was right all the same.
+        Err(SubmitError::Refused(Refusal::AlreadyExists)) => Err(Wrong::Unavailable),
         Err(SubmitError::Refused(_)) => Err(Wrong::Credentials),
         Err(SubmitError::NotApplied(_) | SubmitError::Unknown(_)) => Err(Wrong::Unavailable),
     }
@@ -334,8 +360,19 @@ async fn start(
 async fn fail(service: &Service, step: &Step, account: Account) -> Result<(Id, Proven), Wrong> {
     let failure = FailPassword { user: account.user, revision: account.revision };
     match service.submit(step.tenant.instance, Caller::nobody(), &failure).await {
+        // Not counted, and so not answered: neither is a right one.
+        Err(SubmitError::Refused(Refusal::Locked)) => Err(delayed(service, step, &failure.user).await),
         Ok(_) | Err(SubmitError::Refused(_)) => Err(Wrong::Credentials),
         // An uncounted guess is not answered.
         Err(SubmitError::NotApplied(_) | SubmitError::Unknown(_)) => Err(Wrong::Unavailable),
+    }
+}
+
+/// Until when an account is delayed that the log has just refused for it.
+async fn delayed(service: &Service, step: &Step, user: &Id) -> Wrong {
+    let Ok(view) = service.newest().await else { return Wrong::Unavailable };
+    match throttle::delayed(&view.reader(step.tenant.instance), user) {
+        Ok(until) => Wrong::Delayed { secs: until.map_or(1, |until| until.secs_since(view.now).max(1)) },
+        Err(_) => Wrong::Unavailable,
     }
 }

@@ -53,8 +53,9 @@ pub async fn post(
     let Ok(form) = Parameters::of_body(&headers, &body) else {
         return page.error(StatusCode::BAD_REQUEST, "invalid_request", Fault::InvalidRequest, None);
     };
-    let Ok(view) = service.bounded().await else { return page.unavailable() };
-    let Ok(tenant) = tenant(&view, &service.settings, &headers) else {
+    // A session that began a moment ago ends too.
+    let Ok(view) = service.newest().await else { return page.unavailable() };
+    let Ok(tenant) = tenant(&service, &view, &headers) else {
         return page.error(StatusCode::NOT_FOUND, "not_found", Fault::NotFound, None);
     };
     let Some(browser) = browser_session(&service, &view, &tenant, &headers) else { return page.signed_out() };

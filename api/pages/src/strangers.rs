@@ -8,7 +8,7 @@ use identity::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How many names are remembered; beyond, all are forgotten.
+/// How many names are remembered; beyond, those with the fewest failures are forgotten.
 const NAMES_MAX: usize = 10_000;
 
 /// Failures of names that nobody has.
@@ -23,15 +23,27 @@ impl Strangers {
         (*until > now).then_some(*until)
     }
 
-    /// Counts a failure.
-    pub fn failed(&self, instance: InstanceId, name: &str, lifetimes: &Lifetimes, now: Timestamp) {
+    /// Counts a failure, unless the name is delayed by now: then it says until when.
+    pub fn failed(
+        &self,
+        instance: InstanceId,
+        name: &str,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= NAMES_MAX {
-            names.clear();
+            // Whoever floods this with names tries each of them once or twice: those go first.
+            let fewest = names.values().map(|(failures, _)| *failures).min().unwrap_or_default();
+            names.retain(|_, (failures, _)| *failures > fewest);
         }
         let entry = names.entry((instance, hash(name))).or_insert((0, now));
+        if entry.1 > now {
+            return Some(entry.1);
+        }
         entry.0 = entry.0.saturating_add(1);
         entry.1 = now.plus_secs(u64::from(lifetimes.delay_after(entry.0)));
+        None
     }
 }
 

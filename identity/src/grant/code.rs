@@ -201,6 +201,10 @@ pub struct RedeemCode {
 
 /// What became of a redemption.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a reply lives for a moment, and nearly all are of the large kind"
+)]
 pub enum Redeemed {
     /// The family began.
     #[n(0)]

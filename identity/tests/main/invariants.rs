@@ -115,6 +115,36 @@ fn a04_the_domain_asks_nothing_of_the_machine() {
     assert_eq!(crates, ["blake3", "crypto", "minicbor", "serde", "thiserror"]);
 }
 
+/// Tables that allow no scan without an end.
+struct Bounded<'a>(&'a MemoryTables);
+
+impl Read for Bounded<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.0.get(table, key)
+    }
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        assert!(limit <= 110_000, "a scan of {limit} rows");
+        self.0.scan(table, from, to, limit)
+    }
+}
+
+#[test]
+fn a06_no_command_reads_without_an_end() {
+    let world = scenario::world();
+    let mut tables = MemoryTables::default();
+    let mut head = identity::execute::Head { time: identity::testing::fixtures::START, digest: [0; 32] };
+    for (at, command) in &world.log {
+        assert!(command.len() <= Envelope::MAX_BYTES);
+        let bounded = Bounded(&tables);
+        let mut chunk = Chunk::new(&bounded, head, world.machine());
+        chunk.execute(*at, command).unwrap();
+        assert_eq!(chunk.panics(), 0);
+        let (changes, after) = chunk.finish();
+        tables.write(changes);
+        head = after;
+    }
+}
+
 #[test]
 fn a07_every_event_belongs_to_one_position() {
     let world = scenario::world();

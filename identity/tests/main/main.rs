@@ -1,9 +1,20 @@
 //! The domain as a whole, in memory: given commands, when a command, then events or a refusal.
 
+mod claims;
+mod codes;
 mod diagnostic;
+mod families;
 mod golden;
 mod invariants;
+mod keys;
+mod matrix;
+mod properties;
 mod recorded;
+mod requests;
+mod resources;
 mod samples;
 mod scenario;
 mod secrecy;
+mod sessions;
+mod tenancy;
+mod texts;

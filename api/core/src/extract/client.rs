@@ -3,18 +3,23 @@
 //! One method only, and the one that is registered. Every no is the same `invalid_client`, and an unknown client costs
 //! what a wrong secret costs.
 
+use crate::backend::View;
 use crate::extract::form::Parameters;
+use crate::memo::About;
 use crate::secrets;
+use crate::service::Service;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use identity::application::{Application, ClientAuth};
 use identity::credential::secret::ClientSecret;
 use identity::envelope::Caller;
-use identity::id::{Fixed, Hash, Id};
+use identity::id::{Fixed, Hash, Id, InstanceId};
 use identity::reader::{No, Reader};
 use identity::record::Record;
+use identity::refusal::Refusal;
 use identity::user::{User, UserKind};
+use std::sync::Arc;
 
 /// Who has authenticated, as which the log will know him.
 #[derive(Clone, Debug)]
@@ -22,14 +27,14 @@ pub enum Client {
     /// An application.
     Application {
         /// Its record.
-        record: Box<Record<Application>>,
+        record: Arc<Record<Application>>,
         /// The generation of the secret that it proved; `None` for a public one.
         generation: Option<u32>,
     },
     /// A service account.
     Service {
         /// Its record.
-        record: Box<Record<User>>,
+        record: Arc<Record<User>>,
         /// The generation of the secret that it proved.
         generation: u32,
     },
@@ -67,13 +72,14 @@ struct Presented {
 
 /// Authenticates the client of a request.
 pub fn authenticate(
-    reader: &Reader<'_>,
+    service: &Service,
+    view: &View,
+    instance: InstanceId,
     headers: &HeaderMap,
     form: &Parameters,
 ) -> Result<Client, ClientError> {
     let presented = presented(headers, form)?;
-    let result = check(reader, &presented);
-    result.map_err(|no| match no {
+    check(service, view, instance, &presented).map_err(|no| match no {
         No::Refused(_) => ClientError::InvalidClient,
         No::Fault(fault) => ClientError::Fault(fault.0),
     })
@@ -133,47 +139,65 @@ fn form_decoded(text: &str) -> Option<String> {
     percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
 }
 
-fn check(reader: &Reader<'_>, presented: &Presented) -> Result<Client, No> {
-    let wrong = || No::Refused(identity::refusal::Refusal::CallerNotAlive);
-    let id = Id::parse(&presented.id).ok();
+/// Whom a client id names.
+enum Named {
+    Application(Arc<Record<Application>>, Option<ClientSecret>),
+    Service(Arc<Record<User>>, Option<ClientSecret>),
+}
+
+/// Whom a client id names, if it serves. A service account names itself by its id or its username.
+fn named(reader: &Reader<'_>, text: &str) -> Result<Named, No> {
+    let id = Id::parse(text).ok();
     if let Some(id) = &id
-        && let Some(found) = reader.find::<Application>(id)?
+        && reader.find::<Application>(id)?.is_some()
     {
-        let secret = reader.row::<ClientSecret>(id)?;
-        let proven = proves(presented.secret.as_deref(), secret.as_ref());
-        let record =
-            reader.live::<Application>(id).map_err(|no| no.or(identity::refusal::Refusal::CallerNotAlive))?;
-        if found.spec.auth != presented.method {
-            return Err(wrong());
-        }
-        return match (found.spec.auth, proven) {
-            (ClientAuth::None, _) => Ok(Client::Application { record: Box::new(record), generation: None }),
-            (ClientAuth::Basic | ClientAuth::Post, Some(generation)) => {
-                Ok(Client::Application { record: Box::new(record), generation: Some(generation) })
-            }
-            (ClientAuth::Basic | ClientAuth::Post, None) => Err(wrong()),
-        };
+        let record = reader.live::<Application>(id)?;
+        return Ok(Named::Application(Arc::new(record), reader.row::<ClientSecret>(id)?));
     }
-    // A service account names itself by its id or its username, and may use either header or form.
-    let user = match &id {
+    let by_id = match &id {
         Some(id) => reader.find::<User>(id)?,
         None => None,
     };
-    let user = match user {
+    let user = match by_id {
         Some(user) => Some(user),
-        None => identity::user::by_login_name(reader, &presented.id)?,
+        None => identity::user::by_login_name(reader, text)?,
     };
-    let secret = match &user {
-        Some(user) => reader.row::<ClientSecret>(&user.id)?,
-        None => None,
-    };
-    let proven = proves(presented.secret.as_deref(), secret.as_ref());
-    match (user, proven) {
-        (Some(user), Some(generation)) if matches!(user.spec.kind, UserKind::Service { .. }) => {
-            let record = reader.live::<User>(&user.id)?;
-            Ok(Client::Service { record: Box::new(record), generation })
+    let user = user.filter(|user| matches!(user.spec.kind, UserKind::Service { .. }));
+    let user = user.ok_or(Refusal::CallerNotAlive)?;
+    let record = reader.live::<User>(&user.id)?;
+    let secret = reader.row::<ClientSecret>(&record.id)?;
+    Ok(Named::Service(Arc::new(record), secret))
+}
+
+fn check(service: &Service, view: &View, instance: InstanceId, presented: &Presented) -> Result<Client, No> {
+    let wrong = || No::Refused(Refusal::CallerNotAlive);
+    let reader = view.reader(instance);
+    let found =
+        service.memo.get(view, instance, About::Client, &presented.id, || named(&reader, &presented.id));
+    let found = found.inspect_err(|_| {
+        // What a wrong secret costs.
+        proves(presented.secret.as_deref(), None);
+    })?;
+    match &*found {
+        Named::Application(record, secret) => {
+            let proven = proves(presented.secret.as_deref(), secret.as_ref());
+            if record.spec.auth != presented.method {
+                return Err(wrong());
+            }
+            let record = Arc::clone(record);
+            match (record.spec.auth, proven) {
+                (ClientAuth::None, _) => Ok(Client::Application { record, generation: None }),
+                (ClientAuth::Basic | ClientAuth::Post, Some(generation)) => {
+                    Ok(Client::Application { record, generation: Some(generation) })
+                }
+                (ClientAuth::Basic | ClientAuth::Post, None) => Err(wrong()),
+            }
         }
-        (Some(_) | None, Some(_) | None) => Err(wrong()),
+        // It may use the header or the form.
+        Named::Service(record, secret) => match proves(presented.secret.as_deref(), secret.as_ref()) {
+            Some(generation) => Ok(Client::Service { record: Arc::clone(record), generation }),
+            None => Err(wrong()),
+        },
     }
 }
 

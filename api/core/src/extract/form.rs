@@ -84,11 +84,17 @@ impl Parameters {
                 return Err(BadForm::Malformed);
             }
             if found.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(BadForm::Duplicate(name.chars().take(50).collect()));
+                return Err(BadForm::Duplicate(shown(&name)));
             }
         }
         Ok(Parameters(found))
     }
+}
+
+/// A name as an error may repeat it (RFC 6749 §5.2 admits neither quotes nor controls nor anything beyond ASCII).
+fn shown(name: &str) -> String {
+    let plain = |letter: &char| letter.is_ascii_graphic() && !matches!(letter, '"' | '\\');
+    name.chars().filter(plain).take(50).collect()
 }
 
 /// Whether each percent sign is followed by two hexadecimal digits.

@@ -2,9 +2,10 @@
 //! or custom header can choose a tenant or put a host name into a link.
 
 use crate::backend::View;
-use crate::service::Settings;
-use http::HeaderMap;
-use identity::id::InstanceId;
+use crate::memo::About;
+use crate::service::Service;
+use http::{HeaderMap, HeaderValue, Request, header};
+use identity::id::{InstanceId, SYSTEM};
 use identity::instance;
 
 /// The instance that a request is for.
@@ -22,17 +23,38 @@ pub struct Tenant {
 pub struct NoTenant;
 
 /// The tenant of a request's `Host` header.
-pub fn tenant(view: &View, settings: &Settings, headers: &HeaderMap) -> Result<Tenant, NoTenant> {
+pub fn tenant(service: &Service, view: &View, headers: &HeaderMap) -> Result<Tenant, NoTenant> {
     let host = host_name(headers).ok_or(NoTenant)?;
-    let reader = view.reader(identity::id::SYSTEM);
-    let instance = instance::by_host(&reader, &host).ok().flatten().ok_or(NoTenant)?;
-    view.reader(instance).live_instance().map_err(|_| NoTenant)?;
-    Ok(Tenant { instance, issuer: settings.issuer(&host) })
+    let found = service.memo.get(view, SYSTEM, About::Host, &host, || {
+        let instance = instance::by_host(&view.reader(SYSTEM), &host).ok().flatten().ok_or(NoTenant)?;
+        view.reader(instance).live_instance().map_err(|_| NoTenant)?;
+        Ok(Tenant { instance, issuer: service.settings.issuer(&host) })
+    })?;
+    Ok(Tenant::clone(&found))
+}
+
+/// Puts the host of a request target, which HTTP/2 has instead of the header (RFC 9113 §8.3.1), where [`tenant`] looks.
+/// A request that says both and not the same names nobody.
+pub fn settle_host<B>(mut request: Request<B>) -> Request<B> {
+    let Some(authority) = request.uri().authority() else { return request };
+    let named = HeaderValue::from_str(authority.as_str());
+    let headers = request.headers_mut();
+    let agrees = |host: &HeaderValue| {
+        named.as_ref().is_ok_and(|named| named.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
+    };
+    if headers.get_all(header::HOST).iter().all(agrees) {
+        if let (Ok(named), false) = (named, headers.contains_key(header::HOST)) {
+            headers.insert(header::HOST, named);
+        }
+    } else {
+        headers.remove(header::HOST);
+    }
+    request
 }
 
 /// The host name of a request, folded, without its port. Two `Host` headers name nobody.
 fn host_name(headers: &HeaderMap) -> Option<String> {
-    let mut hosts = headers.get_all(http::header::HOST).iter();
+    let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
     if hosts.next().is_some() {
         return None;

@@ -21,10 +21,20 @@ pub(super) struct Request {
     pub(super) scopes: Vec<String>,
     pub(super) prompt: Prompt,
     pub(super) max_age: Option<u64>,
-    /// Who is expected, by an ID token of ours.
-    pub(super) subject: Option<Id>,
+    pub(super) expected: Expected,
     pub(super) login_hint: Option<String>,
     pub(super) ui_locales: Option<String>,
+}
+
+/// Whom the request's `id_token_hint` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// There is none.
+    Anyone,
+    /// It is forged, foreign or signed with a key that is long retired: no session fits it, but a proof does.
+    Unknown,
+    /// One of ours.
+    Person(Id),
 }
 
 /// What the request says about asking the person.
@@ -99,7 +109,7 @@ pub(super) fn run(service: &Service, view: &View, tenant: &Tenant, parameters: &
         scopes: scope::parse(parameters.get("scope").unwrap_or_default()).unwrap_or_default(),
         prompt: prompt(parameters).unwrap_or(Prompt::Login),
         max_age: max_age(parameters).unwrap_or(Some(0)),
-        subject: hinted(service, view, tenant, parameters),
+        expected: hinted(service, view, tenant, parameters),
         login_hint: text("login_hint"),
         ui_locales: text("ui_locales"),
     }))
@@ -208,13 +218,13 @@ fn max_age(parameters: &Parameters) -> Result<Option<u64>, (&'static str, &'stat
     }
 }
 
-/// Whom an ID token of ours names. A forged or foreign one names nobody we know, so that nobody fits it.
-fn hinted(service: &Service, view: &View, tenant: &Tenant, parameters: &Parameters) -> Option<Id> {
-    let hint = parameters.get("id_token_hint")?;
-    let nobody = || Id::parse("-").ok();
-    let Ok(keys) = service.keys.verifiers(view, tenant.instance) else { return nobody() };
+fn hinted(service: &Service, view: &View, tenant: &Tenant, parameters: &Parameters) -> Expected {
+    let Some(hint) = parameters.get("id_token_hint") else { return Expected::Anyone };
+    let Ok(keys) = service.keys.verifiers(view, tenant.instance) else { return Expected::Unknown };
     match crypto::verify::<IdToken>(hint, Typ::IdToken, &keys) {
-        Ok(token) if token.iss == tenant.issuer => Id::parse(&token.sub).ok().or_else(nobody),
-        Ok(_) | Err(_) => nobody(),
+        Ok(token) if token.iss == tenant.issuer => {
+            Id::parse(&token.sub).map_or(Expected::Unknown, Expected::Person)
+        }
+        Ok(_) | Err(_) => Expected::Unknown,
     }
 }

@@ -6,7 +6,9 @@ use api_core::backend::Freshness;
 use api_core::extract::cookie;
 use api_core::extract::form::Parameters;
 use api_core::extract::tenant::{Tenant, tenant};
-use api_core::flow::{self, BINDING_COOKIE, Browser, Flow, NotAnswered, browser_session, transport};
+use api_core::flow::{
+    self, BINDING_COOKIE, Browser, Flow, NotAnswered, browser_secret, browser_session, transport,
+};
 use api_core::{Service, View};
 use api_pages::render::Fault;
 use api_pages::respond::{self, Reader as PageReader};
@@ -15,7 +17,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use checks::{Outcome, Prompt, Request};
+use checks::{Expected, Outcome, Prompt, Request};
 use crypto::draw;
 use identity::grant::code::REQUEST_SECS;
 use identity::id::Hash;
@@ -65,10 +67,17 @@ async fn handle(
     let Ok(view) = service.backend.view(Freshness::Bounded(service.settings.bounded)).await else {
         return page.unavailable();
     };
-    let Ok(tenant) = tenant(&view, &service.settings, headers) else {
+    let Ok(tenant) = tenant(service, &view, headers) else {
         return page.error(StatusCode::NOT_FOUND, "not_found", Fault::NotFound, None);
     };
-    let browser = browser_session(service, &view, &tenant, headers);
+    let mut view = view;
+    let mut browser = browser_session(service, &view, &tenant, headers);
+    if browser.is_none() && browser_secret(service, headers).is_some() {
+        // It may have begun, or changed its secret, on another node a moment ago.
+        let Ok(newest) = service.newest().await else { return page.unavailable() };
+        view = newest;
+        browser = browser_session(service, &view, &tenant, headers);
+    }
     let request = match checks::run(service, &view, &tenant, &parameters) {
         Outcome::Sound(request) => *request,
         Outcome::Page(code, fault) => return page.error(StatusCode::BAD_REQUEST, code, fault, None),
@@ -109,6 +118,7 @@ fn refusal(flow: &Flow, tenant: &Tenant, no: &NotAnswered) -> String {
     let (error, text) = match no {
         NotAnswered::Denied => ("access_denied", "this person may not sign in to the application"),
         NotAnswered::SignIn => ("login_required", "the person must sign in"),
+        NotAnswered::OtherPerson => ("login_required", "the person of the id_token_hint must sign in"),
         NotAnswered::Over => ("invalid_request", "the request can't be answered any more"),
         NotAnswered::Unavailable => ("temporarily_unavailable", "the cluster can't answer now"),
     };
@@ -131,7 +141,11 @@ fn decide<'b>(request: &Request, browser: Option<&'b Browser>, view: &View) -> D
     };
     let age = view.now.secs_since(browser.session.authenticated);
     let too_old = request.max_age.is_some_and(|max| max == 0 || age >= max);
-    let other = request.subject.as_ref().is_some_and(|subject| *subject != browser.session.user);
+    let other = match &request.expected {
+        Expected::Anyone => false,
+        Expected::Unknown => true,
+        Expected::Person(id) => *id != browser.session.user,
+    };
     let again = Some(browser.secret.hash);
     match request.prompt {
         Prompt::None if too_old || other => Decision::Refuse,
@@ -162,6 +176,10 @@ fn flow_of(
         other_than,
         login_hint: request.login_hint.clone(),
         ui_locales: request.ui_locales.clone(),
+        subject: match &request.expected {
+            Expected::Anyone | Expected::Unknown => None,
+            Expected::Person(id) => Some(id.clone()),
+        },
     }
 }
 

@@ -1,20 +1,36 @@
 //! The client credentials grant (RFC 6749 §4.4): for service accounts. It writes nothing to the log.
 
-use super::Granted;
-use crate::error::Error;
+use super::{Granted, In};
+use crate::error::{Error, internal};
 use api_core::View;
 use api_core::extract::client::Client;
 use api_core::extract::form::Parameters;
+use identity::grant::code::may_sign_in;
 use identity::grant::scope;
+use identity::reader::No;
 
-pub(super) fn grant(view: View, client: &Client, form: &Parameters) -> Result<Granted, Error> {
-    match client {
-        Client::Service { .. } => {}
+pub(super) fn grant(
+    view: View,
+    tenant: In<'_>,
+    client: &Client,
+    form: &Parameters,
+) -> Result<Granted, Error> {
+    let account = match client {
+        Client::Service { record, .. } => record,
         Client::Application { .. } => return Err(Error::UnauthorizedClient),
-    }
+    };
     let mut scopes =
         scope::parse(form.get("scope").unwrap_or_default()).map_err(|error| Error::InvalidScope(error.0))?;
     // There is no person who could be away.
     scopes.retain(|scope| scope != scope::OFFLINE_ACCESS);
+    // Some scopes say that the user belongs to an organization. There is no project here whose roles could be asked.
+    let (id, organization) = (&account.id, &account.parent);
+    match may_sign_in(&view.reader(tenant.instance), organization, false, id, organization, &scopes) {
+        Ok(()) => {}
+        Err(No::Refused(_)) => {
+            return Err(Error::InvalidScope("the service account is no member of that organization"));
+        }
+        Err(No::Fault(fault)) => return Err(internal(&fault.0)),
+    }
     Ok(Granted::Service { view, scopes })
 }

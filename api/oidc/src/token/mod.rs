@@ -73,13 +73,13 @@ pub async fn handle(
     let grant = Grant::parse(grant).ok_or(Error::UnsupportedGrantType)?;
     // 3. client
     let view = service.backend.view(Freshness::Bounded(SIGNING_STALENESS_MAX)).await?;
-    let tenant = tenant(&view, &service.settings, &headers)?;
-    let client = authenticate(&view.reader(tenant.instance), &headers, &form)?;
+    let tenant = tenant(&service, &view, &headers)?;
+    let client = authenticate(&service, &view, tenant.instance, &headers, &form)?;
     // 4. grant
     let granted = match grant {
         Grant::AuthorizationCode => authorization_code::redeem(&service, &tenant, &client, &form).await?,
         Grant::RefreshToken => refresh_token::advance(&service, &tenant, &client, &form).await?,
-        Grant::ClientCredentials => client_credentials::grant(view, &client, &form)?,
+        Grant::ClientCredentials => client_credentials::grant(view, &tenant, &client, &form)?,
     };
     // 5. sign
     let tokens = sign::tokens(&service, &tenant, &client, granted).await?;

@@ -10,7 +10,6 @@ use crypto::{Secret, draw};
 use identity::application::{Application, TokenAlg};
 use identity::grant::scope;
 use identity::id::{Fixed, Id};
-use identity::instance::lifetimes;
 use identity::record::Record;
 use identity::token::claims::{Asserted, audience, roles};
 use identity::token::family::{self, Family};
@@ -75,8 +74,8 @@ async fn of_family(
     // Between the command and this view something may have been revoked: nothing is signed for what is gone.
     family::live(&reader, &id)?;
     let user = reader.live::<User>(&family.user)?;
-    let lifetimes = lifetimes::of(&reader).map_err(|fault| internal(&fault.0))?;
-    let signer = service.keys.signer(&service.machine, &reader, application.spec.alg)?;
+    let lifetimes = service.lifetimes(&view, tenant.instance).map_err(|fault| internal(&fault.0))?;
+    let signer = service.signer(&view, tenant.instance, application.spec.alg)?;
     let now = view.now.secs();
     let asserted = |yes: bool| if yes { Asserted::Yes } else { Asserted::No };
     let in_access = asserted(application.spec.access_token_roles);
@@ -142,9 +141,8 @@ async fn of_service(
     generation: u32,
     scopes: Vec<String>,
 ) -> Result<Tokens, Error> {
-    let reader = view.reader(tenant.instance);
-    let lifetimes = lifetimes::of(&reader).map_err(|fault| internal(&fault.0))?;
-    let signer = service.keys.signer(&service.machine, &reader, TokenAlg::Es256)?;
+    let lifetimes = service.lifetimes(view, tenant.instance).map_err(|fault| internal(&fault.0))?;
+    let signer = service.signer(view, tenant.instance, TokenAlg::Es256)?;
     let now = view.now.secs();
     let meant: Vec<String> =
         scopes.iter().filter_map(|scope| scope::audience_of(scope)).map(str::to_owned).collect();

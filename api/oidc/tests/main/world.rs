@@ -33,6 +33,7 @@ pub const CALLBACK: &str = "https://app.example/callback";
 pub const PASSWORD: &str = "correct horse battery staple";
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
+#[derive(Clone)]
 pub struct World {
     pub solo: Arc<Solo>,
     pub service: Service,
@@ -63,7 +64,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.body))
     }
     pub fn location(&self) -> &str {
-        self.headers.get(header::LOCATION).unwrap_or_else(|| panic!("no redirect: {}", self.body)).to_str().unwrap()
+        self.headers
+            .get(header::LOCATION)
+            .unwrap_or_else(|| panic!("no redirect: {}", self.body))
+            .to_str()
+            .unwrap()
     }
     /// A parameter of the redirect's query.
     pub fn parameter(&self, name: &str) -> Option<String> {
@@ -91,7 +96,9 @@ pub fn basic(id: &str, secret: &str) -> String {
 }
 
 pub fn application(kind: ApplicationKind, auth: ClientAuth) -> Application {
-    let uris = |uris: &[&str]| uris.iter().map(|uri| identity::application::redirect_uri::RedirectUri::parse(uri).unwrap()).collect();
+    let uris = |uris: &[&str]| {
+        uris.iter().map(|uri| identity::application::redirect_uri::RedirectUri::parse(uri).unwrap()).collect()
+    };
     let api = kind == ApplicationKind::Api;
     Application {
         name: identity::name::Name::parse("Portal").unwrap(),
@@ -108,7 +115,7 @@ pub fn application(kind: ApplicationKind, auth: ClientAuth) -> Application {
     }
 }
 
-fn human(username: &str) -> User {
+pub fn human(username: &str) -> User {
     let name = |text: &str| identity::name::Name::parse(text).unwrap();
     let profile = Profile {
         given_name: name(username),
@@ -133,9 +140,10 @@ impl World {
             entropy: Arc::new(SeededEntropy::new(1)),
             passwords: Arc::new(Passwords::new(PasswordHasher::new(CHEAP_PASSWORDS, 2).unwrap())),
             keys: Arc::new(Keys::default()),
+            memo: Arc::default(),
             settings: Arc::new(settings),
         };
-        let router = api_oidc::router(service.clone()).merge(api_pages::router(service.clone()));
+        let router = crate::tools::routers(&service);
         Self::furnish(solo, service, router).await.unwrap()
     }
 
@@ -203,7 +211,11 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -255,7 +267,8 @@ impl World {
                 pairs.push(((*name).to_owned(), (*value).to_owned()));
             }
         }
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         format!("/oauth/v2/authorize?{}", form(&pairs))
     }
 
@@ -281,14 +294,17 @@ impl World {
 
     pub async fn userinfo(&self, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
-        let request = Request::get("/oidc/v1/userinfo").header(header::HOST, HOST).header(header::AUTHORIZATION, bearer);
+        let request = Request::get("/oidc/v1/userinfo")
+            .header(header::HOST, HOST)
+            .header(header::AUTHORIZATION, bearer);
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// Signs alice in with a new browser and returns it with the tokens.
     pub async fn signed_in(&self) -> (Browser<'_>, Value) {
         let browser = Browser::new(self);
-        let code = browser.sign_in(&self.authorize_path(&[]), "alice", PASSWORD).await.parameter("code").unwrap();
+        let code =
+            browser.sign_in(&self.authorize_path(&[]), "alice", PASSWORD).await.parameter("code").unwrap();
         let tokens = self.redeem(&code).await;
         assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.body);
         (browser, tokens.json())
@@ -359,7 +375,12 @@ impl<'w> Browser<'w> {
 
     /// Fills the form in.
     pub async fn fill(&self, form: &SignInForm, username: &str, password: &str) -> Answer {
-        let pairs = [("flow", form.flow.as_str()), ("csrf", &form.csrf), ("username", username), ("password", password)];
+        let pairs = [
+            ("flow", form.flow.as_str()),
+            ("csrf", &form.csrf),
+            ("username", username),
+            ("password", password),
+        ];
         self.post("/ui/login", &pairs).await
     }
 

@@ -113,6 +113,18 @@ fn the_policy_lets_nothing_odd_in() {
 }
 
 #[test]
+fn a_form_that_ends_at_an_https_callback_may_go_on_to_any() {
+    for (redirect_uri, expected) in [
+        ("https://app.example/callback", "https:"),
+        ("http://127.0.0.1:49152/cb", "http://127.0.0.1:49152"),
+        ("com.example.app:/cb", "com.example.app:"),
+    ] {
+        let policy = content_security_policy(&[form_target(redirect_uri)]);
+        assert!(policy.contains(&format!("; form-action 'self' {expected};")), "{policy}");
+    }
+}
+
+#[test]
 fn the_policy_names_each_origin_once() {
     let policy = content_security_policy(&["https://a.example/1", "https://a.example/2", "app:/"]);
     assert!(policy.contains("; form-action 'self' https://a.example app:;"), "{policy}");

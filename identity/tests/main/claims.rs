@@ -1,0 +1,89 @@
+//! What tokens say about roles: by setting, by scope, and never of a project that is not asked for.
+
+use identity::application::Application;
+use identity::authorization::Authorization;
+use identity::change::Update;
+use identity::project::Project;
+use identity::project::role::{Role, RoleKey};
+use identity::record::State;
+use identity::testing::fixtures::{World, id, name};
+use identity::testing::tenant::{Tenant, Tenants};
+use identity::token::claims::{Asserted, audience, roles};
+
+const ADMIN: &str = "urn:zitadel:iam:org:project:role:admin";
+const VIEWER: &str = "urn:zitadel:iam:org:project:role:viewer";
+const ALL: &str = "urn:zitadel:iam:org:projects:roles";
+const GLOBEX: &str = "urn:zitadel:iam:org:project:id:globex-portal:aud";
+
+/// The roles of alice as `project:key` in tokens of the web application.
+fn found(world: &World, acme: &Tenant, asserted: Asserted, scopes: &[&str]) -> Vec<String> {
+    let reader = world.reader(acme.instance);
+    let application = reader.live::<Application>(&acme.web.id).unwrap();
+    let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let found = roles(&reader, &application, asserted, &acme.user.id, &scopes).unwrap();
+    found.iter().flat_map(|roles| roles.keys.iter().map(|key| format!("{}:{key}", roles.project))).collect()
+}
+
+/// Alice of acme is a viewer at home, and an admin of globex's project.
+fn start() -> (World, Tenant, Tenant) {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let grant = Authorization { user: acme.user.id.clone(), roles: vec![RoleKey::parse("admin").unwrap()] };
+    world.create(acme.instance, &id("abroad"), &globex.project, grant);
+    (world, acme, globex)
+}
+
+#[test]
+fn roles_come_by_setting_or_by_scope() {
+    let (mut world, acme, _) = start();
+    let none: [&str; 0] = [];
+    assert_eq!(found(&world, &acme, Asserted::No, &["openid"]), none);
+    assert_eq!(found(&world, &acme, Asserted::Yes, &["openid"]), ["acme-portal:viewer"]);
+    assert_eq!(found(&world, &acme, Asserted::No, &[VIEWER]), ["acme-portal:viewer"]);
+    assert_eq!(found(&world, &acme, Asserted::No, &[ADMIN]), none, "asked for and not held");
+    assert_eq!(found(&world, &acme, Asserted::No, &[GLOBEX]), none, "an audience alone tells no roles");
+    assert_eq!(found(&world, &acme, Asserted::No, &[ALL]), ["acme-portal:viewer"]);
+    assert_eq!(
+        found(&world, &acme, Asserted::No, &[ALL, GLOBEX]),
+        ["acme-portal:viewer", "globex-portal:admin"]
+    );
+    let spec = Project { name: name("Portal"), role_assertion: true, role_check: false };
+    world.must(
+        &acme.org_owner.caller(),
+        acme.instance,
+        &Update { id: acme.project.clone(), revision: None, spec },
+    );
+    assert_eq!(found(&world, &acme, Asserted::No, &["openid"]), ["acme-portal:viewer"]);
+}
+
+#[test]
+fn what_does_not_serve_gives_no_roles() {
+    let (mut world, acme, globex) = start();
+    let owner = acme.iam_owner.caller();
+    let off = crate::scenario::set_state::<Project>(&globex.project, State::Inactive);
+    world.must(&owner, acme.instance, &off);
+    assert_eq!(found(&world, &acme, Asserted::No, &[ALL, GLOBEX]), ["acme-portal:viewer"]);
+    let role = crate::scenario::set_state::<Authorization>(&id("acme-alice-grant"), State::Inactive);
+    world.must(&owner, acme.instance, &role);
+    let none: [&str; 0] = [];
+    assert_eq!(found(&world, &acme, Asserted::Yes, &[ALL, GLOBEX]), none);
+}
+
+#[test]
+fn a_renamed_role_is_not_held_by_its_former_name() {
+    let (mut world, acme, _) = start();
+    let spec = Role { key: RoleKey::parse("reader").unwrap(), display_name: name("Reader"), group: None };
+    let update = Update { id: id("acme-viewer"), revision: None, spec };
+    world.must(&acme.org_owner.caller(), acme.instance, &update);
+    let none: [&str; 0] = [];
+    assert_eq!(found(&world, &acme, Asserted::Yes, &[]), none);
+}
+
+#[test]
+fn an_audience_names_each_project_once() {
+    let (world, acme, _) = start();
+    let application = world.reader(acme.instance).live::<Application>(&acme.web.id).unwrap();
+    let own = "urn:zitadel:iam:org:project:id:acme-portal:aud";
+    let scopes: Vec<String> =
+        [own, GLOBEX, GLOBEX, "urn:zitadel:iam:org:project:id:a b:aud"].map(str::to_owned).into();
+    assert_eq!(audience(&application, &scopes), [acme.project, id("globex-portal")]);
+}

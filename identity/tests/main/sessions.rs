@@ -1,0 +1,230 @@
+//! Sessions: each proof changes the secret; wrong passwords delay, never lock.
+
+use crate::scenario::set_state;
+use identity::credential::password::{ProvePassword, Renews, SetPassword};
+use identity::credential::throttle::{FailPassword, Throttle, Unlock, delayed};
+use identity::envelope::Caller;
+use identity::event::What;
+use identity::id::{Hash, Id};
+use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::record::State;
+use identity::refusal::Refusal;
+use identity::session::{self, EndSession, EndSessionOf, Session, Started};
+use identity::sweep::Sweep;
+use identity::testing::fixtures::World;
+use identity::testing::tenant::{Person, Tenant, Tenants};
+use identity::user::User;
+
+/// A person with a fresh session and the hash of its secret.
+fn start() -> (World, Tenant, Renews) {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let proof = world.proof(acme.instance, &acme.user.id);
+    let Started { session, .. } =
+        world.when(&Caller::nobody(), acme.instance, &proof).told(&[What::SignedIn]);
+    (world, acme, Renews { session, secret: proof.secret })
+}
+
+fn is_alive(world: &World, tenant: &Tenant, session: &Id) -> bool {
+    session::live(&world.reader(tenant.instance), session).is_ok()
+}
+
+#[test]
+fn a_proof_changes_the_secret_and_the_old_one_is_worthless() {
+    let (mut world, acme, old) = start();
+    world.advance_secs(5);
+    let proof = ProvePassword { renews: Some(old.clone()), ..world.proof(acme.instance, &acme.user.id) };
+    let started = world.when(&Caller::nobody(), acme.instance, &proof).told(&[What::SessionRose]);
+    assert_eq!(started.session, old.session, "the id stays: it stands in tokens");
+    let row = |world: &World| world.reader(acme.instance).row::<Session>(&old.session).unwrap().unwrap();
+    let session = row(&world);
+    assert_eq!(session.secret, proof.secret);
+    assert_eq!((session.started.plus_secs(5), session.authenticated), (world.now, world.now));
+    // Whoever holds the secret of before starts a session of his own, and touches this one not.
+    let thief = ProvePassword { renews: Some(old.clone()), ..world.proof(acme.instance, &acme.user.id) };
+    let another = world.when(&Caller::nobody(), acme.instance, &thief).told(&[What::SignedIn]);
+    assert_eq!(another.session, thief.session);
+    assert_eq!(row(&world), session);
+}
+
+#[test]
+fn a_session_that_was_planted_is_not_taken_over() {
+    let (mut world, acme, mine) = start();
+    let victim = world.proof(acme.instance, &acme.org_owner.id);
+    let proof = ProvePassword { renews: Some(mine.clone()), ..victim };
+    let told = [What::SessionEnded, What::SignedIn];
+    let started = world.when(&Caller::nobody(), acme.instance, &proof).told(&told);
+    assert_eq!(started.session, proof.session, "another person begins another session");
+    assert!(!is_alive(&world, &acme, &mine.session), "and the browser forgets the first");
+    let guess = Renews { session: acme.iam_owner.session.clone(), secret: Hash::of(b"guess") };
+    let proof = ProvePassword { renews: Some(guess), ..world.proof(acme.instance, &acme.user.id) };
+    world.must(&Caller::nobody(), acme.instance, &proof);
+    assert!(is_alive(&world, &acme, &acme.iam_owner.session), "without its secret nobody ends it");
+}
+
+#[test]
+fn a_session_id_is_not_used_twice() {
+    let (mut world, acme, mine) = start();
+    let proof = ProvePassword { session: mine.session, ..world.proof(acme.instance, &acme.org_owner.id) };
+    world.when(&Caller::nobody(), acme.instance, &proof).refused(Refusal::AlreadyExists);
+}
+
+#[test]
+fn a_session_ends_by_itself_and_the_sweep_takes_it() {
+    let (mut world, acme, mine) = start();
+    let caller = Caller::session(acme.user.id.clone(), mine.session.clone());
+    world.advance_secs(12 * 3600 - 1);
+    assert!(is_alive(&world, &acme, &mine.session));
+    // Proven again, it is not taken at the time it would have ended.
+    let proof = ProvePassword { renews: Some(mine.clone()), ..world.proof(acme.instance, &acme.user.id) };
+    world.must(&Caller::nobody(), acme.instance, &proof);
+    world.advance_secs(2);
+    world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });
+    assert!(is_alive(&world, &acme, &mine.session));
+    world.advance_secs(12 * 3600);
+    assert!(!is_alive(&world, &acme, &mine.session), "nobody waits for the sweep");
+    world.when(&caller, acme.instance, &EndSession {}).refused(Refusal::CallerNotAlive);
+    world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });
+    assert_eq!(world.reader(acme.instance).row::<Session>(&mine.session).unwrap(), None);
+}
+
+#[test]
+fn a_new_password_ends_every_session() {
+    let (mut world, acme, mine) = start();
+    let stale = world.proof(acme.instance, &acme.user.id);
+    let command = SetPassword { user: acme.user.id.clone(), sealed: vec![1] };
+    world.when(&acme.org_owner.caller(), acme.instance, &command).told(&[What::PasswordSet]);
+    assert!(!is_alive(&world, &acme, &mine.session) && !is_alive(&world, &acme, &acme.user.session));
+    world.when(&Caller::nobody(), acme.instance, &stale).refused(Refusal::CredentialChanged);
+    // A proof of the new one does not revive a session of the old one.
+    let proof = ProvePassword { renews: Some(mine.clone()), ..world.proof(acme.instance, &acme.user.id) };
+    let started =
+        world.when(&Caller::nobody(), acme.instance, &proof).told(&[What::SessionEnded, What::SignedIn]);
+    assert_eq!(started.session, proof.session);
+}
+
+#[test]
+fn a_password_is_a_persons() {
+    let (mut world, acme, _) = start();
+    let command = SetPassword { user: acme.service.id.clone(), sealed: vec![1] };
+    world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
+    let proof = world.proof(acme.instance, &acme.service.id);
+    world.when(&Caller::nobody(), acme.instance, &proof).refused(Refusal::CredentialChanged);
+    let unknown = world.proof(acme.instance, &Id::parse("nobody").unwrap());
+    world.when(&Caller::nobody(), acme.instance, &unknown).refused(Refusal::CredentialChanged);
+    for caller in [acme.web.caller(), acme.service.caller()] {
+        let proof = world.proof(acme.instance, &acme.user.id);
+        world.when(&caller, acme.instance, &proof).refused(Refusal::NotPermitted);
+    }
+}
+
+#[test]
+fn one_ends_ones_own_session_and_an_administrator_that_of_his_people() {
+    let (mut world, acme, mine) = start();
+    let (_, Tenants { globex, .. }) = World::standard();
+    let command = EndSessionOf { session: mine.session.clone() };
+    for caller in
+        [acme.user.caller(), acme.project_owner.caller(), globex.org_owner.caller(), acme.web.caller()]
+    {
+        world.when(&caller, acme.instance, &command).refused(Refusal::NotPermitted);
+    }
+    world.when(&acme.user.caller(), acme.instance, &EndSession {}).told(&[What::SessionEnded]);
+    assert!(is_alive(&world, &acme, &mine.session), "the other browser's stays");
+    world.when(&acme.org_owner.caller(), acme.instance, &command).told(&[What::SessionEnded]);
+    world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotFound);
+    assert!(!is_alive(&world, &acme, &mine.session));
+}
+
+fn fail(world: &mut World, acme: &Tenant) -> Result<Throttle, Refusal> {
+    world.run(&Caller::nobody(), acme.instance, &FailPassword { user: acme.user.id.clone(), revision: 1 })
+}
+
+#[test]
+fn wrong_passwords_delay_ever_longer_up_to_a_bound() {
+    let (mut world, acme, _) = start();
+    let mut delays = Vec::new();
+    for _ in 0..14 {
+        let throttle = fail(&mut world, &acme).unwrap();
+        let delay = throttle.until.secs_since(world.now);
+        delays.push(delay);
+        if delay > 0 {
+            // While it lasts nothing is counted and nothing proven: no flood reaches the log.
+            world.advance_secs(delay - 1);
+            assert_eq!(fail(&mut world, &acme), Err(Refusal::Locked));
+            let proof = world.proof(acme.instance, &acme.user.id);
+            world.when(&Caller::nobody(), acme.instance, &proof).refused(Refusal::Locked);
+            world.advance_secs(1);
+        }
+    }
+    assert_eq!(delays, [0, 0, 0, 0, 0, 15, 30, 60, 120, 240, 480, 900, 900, 900]);
+    let owner = acme.org_owner.caller();
+    let alive = world.clone().when(&owner, acme.instance, &EndSession {}).outcome.is_ok();
+    assert!(alive, "others are not delayed");
+}
+
+#[test]
+fn a_right_password_or_an_administrator_forgets_the_wrong_ones() {
+    let (mut world, mut acme, _) = start();
+    for _ in 0..5 {
+        fail(&mut world, &acme).unwrap();
+    }
+    world.sign_in(acme.instance, &acme.user.id);
+    assert_eq!(fail(&mut world, &acme).unwrap().failures, 1);
+    for _ in 0..5 {
+        fail(&mut world, &acme).unwrap();
+    }
+    assert!(delayed(&world.reader(acme.instance), &acme.user.id).unwrap().is_some());
+    let unlock = Unlock { user: acme.user.id.clone() };
+    for caller in [acme.user.caller(), Caller::nobody(), acme.project_owner.caller()] {
+        world.when(&caller, acme.instance, &unlock).refused(Refusal::NotPermitted);
+    }
+    world.when(&acme.org_owner.caller(), acme.instance, &unlock).told(&[What::Unlocked]);
+    let mut person: Person = acme.user.clone();
+    world.renew(acme.instance, &mut person);
+    acme.user = person;
+    assert!(is_alive(&world, &acme, &acme.user.session));
+}
+
+#[test]
+fn a_failure_against_another_password_or_nobody_says_nothing() {
+    let (mut world, acme, _) = start();
+    let fail = |user: &Id, revision| FailPassword { user: user.clone(), revision };
+    let nobody = Caller::nobody();
+    let changed = Refusal::CredentialChanged;
+    world.when(&nobody, acme.instance, &fail(&acme.user.id, 2)).refused(changed);
+    world.when(&nobody, acme.instance, &fail(&acme.service.id, 1)).refused(changed);
+    world.when(&nobody, acme.instance, &fail(&Id::parse("x").unwrap(), 1)).refused(Refusal::NotFound);
+    world.must(&Caller::system(), acme.instance, &set_state::<User>(&acme.user.id, State::Inactive));
+    world.when(&nobody, acme.instance, &fail(&acme.user.id, 1)).refused(Refusal::NotActive);
+    for caller in [acme.web.caller(), acme.service.caller()] {
+        world.when(&caller, acme.instance, &fail(&acme.org_owner.id, 1)).refused(Refusal::NotPermitted);
+    }
+}
+
+#[test]
+fn lifetimes_that_contradict_each_other_are_refused() {
+    let (mut world, acme, _) = start();
+    let good = Lifetimes::default();
+    let cases = [
+        Lifetimes { code_secs: 0, ..good.clone() },
+        Lifetimes { code_secs: 61, ..good.clone() },
+        Lifetimes { access_token_secs: 86_401, ..good.clone() },
+        Lifetimes { key_verifies_secs: 899, ..good.clone() },
+        Lifetimes { refresh_idle_secs: good.refresh_absolute_secs + 1, ..good.clone() },
+        Lifetimes { refresh_idle_secs: 0, ..good.clone() },
+        Lifetimes { refresh_grace_secs: 61, ..good.clone() },
+        Lifetimes { session_secs: 0, ..good.clone() },
+        Lifetimes { key_next_secs: 0, ..good.clone() },
+        Lifetimes { key_next_secs: good.key_active_secs + 1, ..good.clone() },
+        Lifetimes { failures_free: 0, ..good.clone() },
+        Lifetimes { delay_first_secs: 0, ..good.clone() },
+        Lifetimes { delay_first_secs: 901, ..good.clone() },
+        Lifetimes { delay_max_secs: 3601, ..good.clone() },
+    ];
+    for lifetimes in cases {
+        let command = SetLifetimes { lifetimes };
+        world.when(&acme.iam_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
+    }
+    let command = SetLifetimes { lifetimes: good };
+    world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotPermitted);
+    world.when(&acme.iam_owner.caller(), acme.instance, &command).told(&[What::Changed]);
+}

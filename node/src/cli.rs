@@ -1,0 +1,146 @@
+//! The command line: what can be asked of the one program, in the words of its help.
+
+use crate::config::keys;
+use crate::config::sources::Sources;
+use crate::exit::{Class, Outcome};
+use crate::init::Files;
+use crate::output::Form;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// An identity and access management system that needs nothing but itself.
+///
+/// Try `conclave demo`, or begin a node of your own with `conclave serve`.
+#[derive(Debug, Parser)]
+#[command(name = "conclave", version, after_long_help = exit_codes(), max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node; on an empty data folder, begin a cluster of one first
+    Serve {
+        #[command(flatten)]
+        options: NodeOptions,
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Begin a cluster: the data folder, the first instance and its administrator; then exit
+    Init {
+        #[command(flatten)]
+        options: NodeOptions,
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Run a demo on this machine, with an application, an administrator and a user to try
+    Demo(DemoOptions),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look whether a node could start, and with --deep at every byte of a stopped node's data
+    Doctor {
+        #[command(flatten)]
+        options: NodeOptions,
+        /// Read the whole data folder and compare every checksum; the node must be stopped
+        #[arg(long)]
+        deep: bool,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+}
+
+/// What can be asked of the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the configuration is sound
+    Check {
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Print every key with its effective value and where it comes from; secrets are masked
+    Print {
+        #[command(flatten)]
+        options: NodeOptions,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+}
+
+/// Where a node's configuration comes from.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct NodeOptions {
+    /// The configuration file, in TOML; `conclave config print` lists its keys
+    #[arg(long, value_name = "FILE", env = "CONCLAVE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where the node keeps its data [key: data_dir]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Address of the public side; port 0 takes a free one [key: public.listen]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Scheme, host and port of the issuer, as browsers see them [key: public.url]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Address of /live, /ready, /metrics and /cluster [key: operations.listen]
+    #[arg(long, value_name = "ADDRESS")]
+    operations_listen: Option<String>,
+}
+
+impl NodeOptions {
+    /// Everything that was said, wherever it was said.
+    pub(crate) fn sources(&self) -> Outcome<Sources> {
+        let mut sources = Sources::gather(self.config.as_deref())?;
+        sources.take_option(keys::DATA_DIR, self.data_dir.clone());
+        sources.take_option(keys::PUBLIC_LISTEN, self.listen.clone());
+        sources.take_option(keys::PUBLIC_URL, self.public_url.clone());
+        sources.take_option(keys::OPERATIONS_LISTEN, self.operations_listen.clone());
+        Ok(sources)
+    }
+}
+
+/// What the demo can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Where the demo keeps its data and its credentials; remove it to begin anew
+    #[arg(long, value_name = "DIR", default_value = "./conclave-demo")]
+    pub(crate) data: PathBuf,
+    /// The first of the ports: the public side takes it, operations take the second after it; 0 takes free ones
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) port_base: u16,
+    /// What is logged to standard error: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    pub(crate) log_level: String,
+}
+
+fn exit_codes() -> String {
+    let mut text = "Exit codes:\n  0   it was done; a node was stopped by SIGINT or SIGTERM\n".to_owned();
+    for (class, about) in Class::ALL {
+        text += &format!("  {:<3} {about}\n", *class as u8);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        let help = Cli::command().render_long_help().to_string();
+        for (class, about) in Class::ALL {
+            assert!(help.contains(about), "{class:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! How the process ends: one exit code for each thing that an operator does something else about.
+
+use std::fmt;
+use std::process::ExitCode;
+
+macro_rules! classes {
+    ($($code:literal $name:ident $text:literal;)*) => {
+        /// Why the process ended. The numbers are part of the command line: scripts rely on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Class {
+            $(#[doc = $text] $name = $code,)*
+        }
+
+        impl Class {
+            /// Every class with what it means, for the help text.
+            pub(crate) const ALL: &[(Class, &str)] = &[$((Class::$name, $text),)*];
+        }
+    };
+}
+
+classes! {
+    1 Failed "something else; the message says what";
+    2 Usage "the command line is wrong";
+    3 Config "the configuration is wrong";
+    4 MasterKey "the master key is missing, unreadable or another one";
+    5 WrongCluster "the data folder belongs to another node or cluster";
+    6 Locked "another process has the data folder open";
+    7 PortInUse "an address to listen on is taken or can't be used";
+    8 DiskFull "no space is left on the device; nothing acknowledged is lost";
+    9 TornTail "the last record of the log is torn, as a power cut may leave it";
+    10 CorruptLog "the log is damaged before its end";
+    11 CorruptState "the state tables are damaged";
+    12 LogTailLost "the end of the log is gone";
+    13 CorruptSnapshot "a snapshot is damaged";
+    14 NewerFormat "the data folder was written by a newer version";
+    15 Io "the operating system refused an operation on the data folder";
+    16 NoData "the data folder does not exist or was never initialised";
+}
+
+/// The end of the process: its class, and one line that says what to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// Its exit code.
+    pub(crate) class: Class,
+    /// One line.
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// A failure of a class.
+    pub(crate) fn new(class: Class, text: impl fmt::Display) -> Failure {
+        Failure { class, text: text.to_string().replace('\n', " ") }
+    }
+
+    /// Anything that has no class of its own.
+    pub(crate) fn other(text: impl fmt::Display) -> Failure {
+        Failure::new(Class::Failed, text)
+    }
+
+    /// Says the line and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        eprintln!("conclave: {}", self.text);
+        ExitCode::from(self.class as u8)
+    }
+}
+
+/// What an operation of the node returns.
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+/// The class of an error of the data folder.
+pub(crate) fn storage_class(error: &storage::Error) -> Class {
+    use storage::Error as E;
+    match error {
+        E::Locked { .. } => Class::Locked,
+        E::NoIdentity { .. } => Class::NoData,
+        E::WrongIdentity { .. } => Class::WrongCluster,
+        E::TornTail { .. } => Class::TornTail,
+        E::LogTailLost { .. } => Class::LogTailLost,
+        E::CorruptLog { .. } => Class::CorruptLog,
+        E::CorruptState { .. } => Class::CorruptState,
+        E::CorruptSnapshot { .. } => Class::CorruptSnapshot,
+        E::NewerFormat { .. } => Class::NewerFormat,
+        E::DiskFull { .. } => Class::DiskFull,
+        E::Io { .. } => Class::Io,
+        E::OutOfOrder { .. } | E::Closed { .. } => Class::Failed,
+    }
+}
+
+impl From<storage::Error> for Failure {
+    fn from(error: storage::Error) -> Failure {
+        Failure::new(storage_class(&error), error)
+    }
+}
+
+impl From<raft::Error> for Failure {
+    fn from(error: raft::Error) -> Failure {
+        match error {
+            raft::Error::Storage(error) => error.into(),
+            raft::Error::Settings(_)
+            | raft::Error::Start(_)
+            | raft::Error::AlreadyInitialized
+            | raft::Error::Stopped(_) => Failure::other(error),
+        }
+    }
+}
+
+impl From<api_core::bootstrap::Error> for Failure {
+    fn from(error: api_core::bootstrap::Error) -> Failure {
+        Failure::other(error)
+    }
+}
+
+/// Names an error of a file that is the node's own.
+pub(crate) fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => Failure::new(
+            Class::DiskFull,
+            format_args!("no space left on the device of {path} ({doing}): free some and start again"),
+        ),
+        _ => Failure::new(Class::Io, format_args!("{doing} {path} failed: {error}")),
+    }
+}

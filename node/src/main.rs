@@ -1,0 +1,139 @@
+//! The process: configuration, wiring, clock, entropy, listeners, jobs, and the `conclave` command line.
+//!
+//! It decides nothing about identities and knows no protocol: the domain is `identity`, endpoints are `api`. Reading
+//! order: [`cli`] (what can be asked), [`config`], [`folder`] (the node's own files), [`wire`] (the parts), [`serve`]
+//! (the life of a node), [`init`] and [`demo`] (its first content), [`exit`] (how it ends).
+
+mod cli;
+mod config;
+mod exit;
+mod fatal;
+
+mod clock;
+mod entropy;
+mod telemetry;
+
+mod backend;
+mod folder;
+mod jobs;
+mod listener;
+mod operations;
+mod routes;
+mod serve;
+mod wire;
+
+mod demo;
+mod doctor;
+mod init;
+mod output;
+mod steps;
+
+use clap::Parser;
+use cli::{Cli, Command, ConfigCommand, NodeOptions};
+use config::Config;
+use exit::{Failure, Outcome};
+use init::Files;
+use output::say;
+use serve::{Serving, Signals};
+use std::process::ExitCode;
+
+/// Blocking threads of the API: password hashes wait for two buffers, everything else is short.
+const BLOCKING_THREADS_MAX: usize = 32;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Outcome<()> {
+    match command {
+        Command::Serve { options, files } => on_runtime(serve(configured(&options)?, files)),
+        Command::Init { options, files } => on_runtime(init(configured(&options)?, files)),
+        Command::Demo(options) => on_runtime(demo::run(options)),
+        Command::Config(ConfigCommand::Check { options }) => {
+            Config::of(&mut options.sources()?)?;
+            say("the configuration is sound");
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Print { options, output }) => {
+            let mut sources = options.sources()?;
+            Config::of(&mut sources)?;
+            let row = |(key, text, origin): (&config::keys::Key, String, config::sources::Origin)| {
+                [key.name.to_owned(), text, origin.name().to_owned(), key.variable(), key.about.to_owned()]
+            };
+            let rows: Vec<_> = sources.shown().into_iter().map(row).collect();
+            output::rows(output, ["key", "value", "from", "variable", "about"], &rows);
+            Ok(())
+        }
+        Command::Doctor { options, deep, output } => {
+            let config = configured(&options)?;
+            on_runtime(async move { doctor::run(&config, deep, output).await })
+        }
+    }
+}
+
+/// The configuration of a node that is about to do something; from here on it logs.
+fn configured(options: &NodeOptions) -> Outcome<Config> {
+    let config = Config::of(&mut options.sources()?)?;
+    telemetry::start_logging(&config);
+    Ok(config)
+}
+
+fn on_runtime<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.max_blocking_threads(BLOCKING_THREADS_MAX).thread_name("api").enable_all();
+    builder.build().map_err(Failure::other)?.block_on(work)
+}
+
+async fn serve(mut config: Config, files: Files) -> Outcome<()> {
+    let mut signals = Signals::take()?;
+    let started = signals.unless(start(&mut config, &files)).await;
+    let Some(serving) = started.transpose()? else { return Ok(()) };
+    say(format_args!("Conclave listens on http://{}", serving.addresses.public));
+    say(format_args!("Operations listen on http://{}", serving.addresses.operations));
+    say(format_args!("The issuer is {}", config.public_url.issuer()));
+    say("Conclave is ready");
+    serving.until(signals).await
+}
+
+async fn start(config: &mut Config, files: &Files) -> Outcome<Serving> {
+    let open = serve::open(config).await?;
+    tell_made(&open.made);
+    if let Some(made) = init::ensure(&open.node.service, &config.public_url, &config.data_dir, files).await? {
+        made.lines().iter().for_each(say);
+    }
+    steps::warn_of_unknown_host(&open.node.service, &config.public_url).await?;
+    Ok(open.serve())
+}
+
+async fn init(mut config: Config, files: Files) -> Outcome<()> {
+    // Nobody is served meanwhile: any free port does. The issuer is the configured one all the same.
+    if config.public_url.port == Some(0) {
+        config.public_url.port = None;
+    }
+    config.public_listen.set_port(0);
+    config.operations_listen.set_port(0);
+    let open = serve::open(&mut config).await?;
+    tell_made(&open.made);
+    let made = init::ensure(&open.node.service, &config.public_url, &config.data_dir, &files).await;
+    let stopped = open.stop().await;
+    match made? {
+        Some(made) => made.lines().iter().for_each(say),
+        None => {
+            say(format_args!("{} is initialised already; nothing was changed", config.data_dir.display()))
+        }
+    }
+    stopped
+}
+
+fn tell_made(made: &folder::Made) {
+    if let Some(path) = &made.master_key {
+        say(format_args!(
+            "A master key was made in {}; keep a copy elsewhere: without it the data can't be read",
+            path.display()
+        ));
+    }
+}

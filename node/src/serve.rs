@@ -1,0 +1,175 @@
+//! The life of a node: take the addresses, open the folder, start, serve, stop.
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::exit::{Failure, Outcome};
+use crate::operations::Operations;
+use crate::wire::Node;
+use crate::{folder, jobs, listener, routes, telemetry, wire};
+use raft::Clock;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A node that has re-applied its log and serves nobody yet.
+pub(crate) struct Open {
+    /// Its parts.
+    pub(crate) node: Node,
+    /// What was made on the way.
+    pub(crate) made: folder::Made,
+    public: TcpListener,
+    addresses: Addresses,
+    stop: watch::Sender<bool>,
+    serving: watch::Sender<bool>,
+    operations: JoinHandle<()>,
+    begun: Duration,
+}
+
+/// Where a node really listens: a port of 0 was chosen by the system.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    /// The public side.
+    pub(crate) public: SocketAddr,
+    /// The operations side.
+    pub(crate) operations: SocketAddr,
+}
+
+/// A node that serves.
+pub(crate) struct Serving {
+    /// Where.
+    pub(crate) addresses: Addresses,
+    /// Its parts.
+    pub(crate) node: Node,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Takes both addresses, opens or makes the data folder and starts agreement. The operations side answers from the
+/// beginning, so that a long recovery can be watched.
+pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
+    let begun = SystemClock.monotonic();
+    listener::raise_descriptors();
+    let metrics = telemetry::start_metrics();
+    let public = listener::bind("public.listen", config.public_listen).await?;
+    let operations = listener::bind("operations.listen", config.operations_listen).await?;
+    let addresses = Addresses {
+        public: public.local_addr().map_err(Failure::other)?,
+        operations: operations.local_addr().map_err(Failure::other)?,
+    };
+    if config.public_url.port == Some(0) {
+        config.public_url.port = Some(addresses.public.port());
+    }
+    let (opened, made) = folder::prepare(config).await?;
+    let (stop, stopping) = watch::channel(false);
+    let (serving, is_serving) = watch::channel(false);
+    let cluster = Arc::new(OnceLock::new());
+    let side =
+        Operations { cluster: Arc::clone(&cluster), serving: is_serving, stop: stopping.clone(), metrics };
+    let operations = tokio::spawn(listener::serve(operations, side.router(), stopping));
+    let prepared = SystemClock.monotonic();
+    let node = wire::start(config, opened, |started| {
+        let _ = cluster.set(started.clone());
+    })
+    .await?;
+    tracing::info!(
+        folder_ms = millis(prepared.saturating_sub(begun)),
+        recovery_ms = millis(SystemClock.monotonic().saturating_sub(prepared)),
+        "the log is re-applied"
+    );
+    Ok(Open { node, made, public, addresses, stop, serving, operations, begun })
+}
+
+impl Open {
+    /// Opens the public side and begins the leader's jobs.
+    pub(crate) fn serve(self) -> Serving {
+        let Open { node, public, addresses, stop, serving, operations, begun, .. } = self;
+        let router = routes::public(node.service.clone(), Arc::clone(&node.clock));
+        let stopping = stop.subscribe();
+        let tasks = vec![
+            tokio::spawn(listener::serve(public, router, stopping.clone())),
+            tokio::spawn(jobs::run(node.service.clone(), node.cluster.clone(), stopping)),
+            operations,
+        ];
+        serving.send_replace(true);
+        tracing::info!(
+            public = %addresses.public,
+            operations = %addresses.operations,
+            start_ms = millis(SystemClock.monotonic().saturating_sub(begun)),
+            "the node serves"
+        );
+        Serving { addresses, node, stop, tasks }
+    }
+
+    /// Stops a node that never served.
+    pub(crate) async fn stop(self) -> Outcome<()> {
+        self.stop.send_replace(true);
+        let _ = self.operations.await;
+        self.node.stop().await
+    }
+}
+
+impl Serving {
+    /// Waits for a signal, then stops in order. A second signal ends the process at once.
+    pub(crate) async fn until(self, mut signals: Signals) -> Outcome<()> {
+        let name = signals.next().await;
+        tracing::info!(signal = name, "stopping");
+        tokio::select! {
+            stopped = self.stop() => stopped,
+            name = signals.next() => {
+                Err(Failure::other(format_args!("stopped at once by {name}; nothing acknowledged is lost")))
+            }
+        }
+    }
+
+    async fn stop(self) -> Outcome<()> {
+        let begun = SystemClock.monotonic();
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.node.stop().await?;
+        tracing::info!(stop_ms = millis(SystemClock.monotonic().saturating_sub(begun)), "stopped");
+        Ok(())
+    }
+}
+
+/// The signals that stop a node. From their making on none is missed, whenever it comes.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Takes them from the system.
+    pub(crate) fn take() -> Outcome<Signals> {
+        let take = |kind| signal(kind).map_err(Failure::other);
+        Ok(Signals { interrupt: take(SignalKind::interrupt())?, terminate: take(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one; its name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// Does something unless a signal comes first.
+    pub(crate) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            name = self.next() => {
+                tracing::info!(signal = name, "stopped before it served");
+                None
+            }
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

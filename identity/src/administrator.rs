@@ -67,7 +67,11 @@ impl Resource for Administrator {
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
         if let Some(after) = change.after {
-            if after.roles.is_empty() || !after.roles.iter().all(|role| role.fits(&after.within)) {
+            let mut distinct = after.roles.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            let fit = after.roles.iter().all(|role| role.fits(&after.within));
+            if after.roles.is_empty() || distinct.len() != after.roles.len() || !fit {
                 return Err(Refusal::InvalidSpec.into());
             }
             let moved = change

@@ -226,7 +226,7 @@ pub fn look_up(read: &dyn Read, envelope: &Envelope) -> Result<Option<Seen>, Fau
 
 fn fingerprint(envelope: &Envelope) -> Hash {
     let mut sha = crypto::Sha256::new();
-    sha.update(&encode(&envelope.caller.subject));
+    sha.update(&encode(&envelope.caller));
     sha.update(&envelope.number.to_be_bytes());
     sha.update(&envelope.body);
     crate::id::Fixed(sha.finish())

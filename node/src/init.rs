@@ -2,13 +2,14 @@
 
 use crate::config::values::PublicUrl;
 use crate::entropy::SystemEntropy;
-use crate::exit::{Outcome, io};
+use crate::exit::{Class, Failure, Outcome, io};
 use crate::folder::write_private;
 use crate::output::say;
 use crate::steps::{self, Steps, invalid, name};
 use api_core::Service;
 use crypto::{Secret, draw};
 use identity::envelope::Caller;
+use identity::id::Id;
 use identity::name::HostName;
 use identity::organization::Organization;
 use identity::user::{Profile, UserKind};
@@ -71,13 +72,6 @@ pub(crate) async fn ensure(
     let spec = Organization { name: name("Conclave")?, domain };
     let organization = steps.resource("conclave", &steps.root(), spec).await?;
     steps.own_project(&organization).await?;
-    let bootstrap_secret = match &files.bootstrap_secret_file {
-        Some(path) => {
-            bootstrap(&steps, &organization, path).await?;
-            Some(path.clone())
-        }
-        None => None,
-    };
     let profile = Profile {
         given_name: name("Instance")?,
         family_name: name("Administrator")?,
@@ -90,8 +84,19 @@ pub(crate) async fn ensure(
     let administrator = steps.user(&organization, ADMINISTRATOR, UserKind::Human(profile)).await?;
     let (password, told) = password(dir, files.admin_password_file.as_deref())?;
     service.set_password(steps.instance, &Caller::system(), &administrator, password).await?;
+    let bootstrap_secret = match &files.bootstrap_secret_file {
+        Some(path) => Some((bootstrap(&steps, &organization, path).await?, path.clone())),
+        None => None,
+    };
     // The last step: whoever is interrupted before it repeats all of them, with a password that is told again.
     steps.owner("instance-owner", &administrator).await?;
+    let bootstrap_secret = match bootstrap_secret {
+        Some((user, path)) => {
+            steps.owner("bootstrap-owner", &user).await?;
+            Some(path)
+        }
+        None => None,
+    };
     let made = Made { issuer: url.issuer(), administrator: ADMINISTRATOR, password: told, bootstrap_secret };
     Ok(Some(made))
 }
@@ -102,20 +107,32 @@ fn domain_of(url: &PublicUrl) -> &str {
     if host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok() { "localhost" } else { host }
 }
 
-async fn bootstrap(steps: &Steps<'_>, organization: &identity::id::Id, path: &Path) -> Outcome<()> {
+async fn bootstrap(steps: &Steps<'_>, organization: &Id, path: &Path) -> Outcome<Id> {
     let kind = UserKind::Service { name: name("Bootstrap")? };
     let user = steps.user(organization, BOOTSTRAP, kind).await?;
     let secret = steps.service.new_service_secret(steps.instance, &Caller::system(), &user).await?;
     let text = serde_json::json!({ "client_id": user, "client_secret": secret.expose() });
     write_private(path, format!("{text}\n").as_bytes())?;
-    steps.owner("bootstrap-owner", &user).await
+    Ok(user)
 }
+
+/// The shortest password of an administrator that is taken from a file.
+const PASSWORD_CHARS_MIN: usize = 12;
 
 /// The administrator's password: given in a file, or made and told.
 fn password(dir: &Path, file: Option<&Path>) -> Outcome<(Secret<String>, Told)> {
     if let Some(path) = file.filter(|path| path.exists()) {
         let text = std::fs::read_to_string(path).map_err(|error| io("reading", path, &error))?;
         let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
+        if password.expose().chars().count() < PASSWORD_CHARS_MIN {
+            return Err(Failure::new(
+                Class::Config,
+                format_args!(
+                    "{} holds a password of less than {PASSWORD_CHARS_MIN} characters; write a longer one",
+                    path.display()
+                ),
+            ));
+        }
         return Ok((password, Told::TakenFrom(path.to_path_buf())));
     }
     let password = new_password();

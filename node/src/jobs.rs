@@ -5,9 +5,7 @@ use identity::application::TokenAlg;
 use identity::envelope::Caller;
 use identity::id::{InstanceId, SYSTEM};
 use identity::instance::{self, lifetimes};
-use identity::reader::Reader;
 use identity::sweep::{self, Sweep};
-use identity::time::Timestamp;
 use raft::{Cluster, Role};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -20,10 +18,6 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const SWEEP_ROWS: u32 = 1000;
 /// How many sweeps follow each other in one look at one instance.
 const SWEEPS_MAX: usize = 100;
-
-/// How long what has expired may lie: a sweep is a command that leaves a row which expires, so that sweeping at once
-/// would never end. Nobody sees what lies there.
-const LIE_MAX: Duration = Duration::from_secs(300);
 
 /// Does the leader's jobs until `stop` says so.
 pub(crate) async fn run(service: Service, cluster: Cluster, mut stop: watch::Receiver<bool>) {
@@ -53,29 +47,31 @@ pub(crate) async fn run(service: Service, cluster: Cluster, mut stop: watch::Rec
 async fn look(service: &Service) -> Result<Duration, String> {
     let view = service.backend.view(Freshness::Linearizable).await.map_err(|error| error.to_string())?;
     let numbers = instance::numbers(&view.reader(SYSTEM)).map_err(|fault| fault.0)?;
-    let mut pause = PAUSE_MAX;
-    sweep(service, SYSTEM, LIE_MAX).await?;
+    let mut pause = sweep(service, SYSTEM).await?;
     for number in numbers {
         let reader = view.reader(number);
         if reader.live_instance().is_err() {
             continue;
         }
         let lifetimes = lifetimes::of(&reader).map_err(|fault| fault.0)?;
-        let own_pause = pause_of(&lifetimes);
-        pause = pause.min(own_pause);
-        for alg in TokenAlg::ALL {
-            match service.rotate_keys(number, alg).await {
-                Ok(None) => {}
-                Ok(Some(step)) => {
-                    tracing::info!(instance = number.0, ?alg, ?step, "a signing key took a step")
-                }
-                Err(error) => return Err(error.to_string()),
-            }
+        pause = pause.min(pause_of(&lifetimes));
+        // One instance's trouble must not keep the others from their turn.
+        match of_instance(service, number).await {
+            Ok(next) => pause = pause.min(next),
+            Err(why) => tracing::warn!(instance = number.0, %why, "the jobs of an instance were interrupted"),
         }
-        // Keys that live for seconds must not gather: there may be a hundred of them.
-        sweep(service, number, if own_pause < PAUSE_MAX { Duration::ZERO } else { LIE_MAX }).await?;
     }
     Ok(pause)
+}
+
+/// Rotates the keys of one instance and sweeps it.
+async fn of_instance(service: &Service, number: InstanceId) -> Result<Duration, String> {
+    for alg in TokenAlg::ALL {
+        if let Some(step) = service.rotate_keys(number, alg).await.map_err(|error| error.to_string())? {
+            tracing::info!(instance = number.0, ?alg, ?step, "a signing key took a step");
+        }
+    }
+    sweep(service, number).await
 }
 
 /// A quarter of the shortest time in which a key has to take a step.
@@ -84,25 +80,19 @@ fn pause_of(lifetimes: &lifetimes::Lifetimes) -> Duration {
     Duration::from_secs(u64::from(shortest / 4)).clamp(PAUSE_MIN, PAUSE_MAX)
 }
 
-/// Sweeps what has lain for longer than `lie`, and with it everything that has expired.
-async fn sweep(service: &Service, number: InstanceId, lie: Duration) -> Result<(), String> {
-    let lie_ms = u64::try_from(lie.as_millis()).unwrap_or(u64::MAX);
+/// Sweeps what has expired or lost its parent; says how soon to look again, which is soon if more is due.
+async fn sweep(service: &Service, number: InstanceId) -> Result<Duration, String> {
     for _ in 0..SWEEPS_MAX {
         let view = service.backend.view(Freshness::Linearizable).await.map_err(|error| error.to_string())?;
-        let now = view.reader(number);
-        let reader = Reader { now: Timestamp(now.now.0.saturating_sub(lie_ms)), ..now };
-        if !sweep::is_due(&reader).map_err(|fault| fault.0)? {
-            return Ok(());
+        if !sweep::is_due(&view.reader(number)).map_err(|fault| fault.0)? {
+            return Ok(PAUSE_MAX);
         }
         let command = Sweep { limit: SWEEP_ROWS };
         let swept =
             service.submit(number, Caller::system(), &command).await.map_err(|error| error.to_string())?;
         tracing::debug!(instance = number.0, rows = swept.reply.rows, "swept");
-        if swept.reply.rows < SWEEP_ROWS {
-            return Ok(());
-        }
     }
-    Ok(())
+    Ok(PAUSE_MIN)
 }
 
 #[cfg(test)]

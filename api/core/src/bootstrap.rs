@@ -90,8 +90,7 @@ impl Service {
     /// The data key of an instance.
     pub async fn data_key(&self, instance: InstanceId) -> Result<std::sync::Arc<crypto::InstanceKey>, Error> {
         let view = self.backend.view(Freshness::Linearizable).await?;
-        let record = view.reader(instance).live_instance().map_err(|no| Error::State(no.to_string()))?;
-        Ok(self.machine.keyring.instance(instance, &record.spec.data_key)?)
+        self.data_key_at(&view, instance).map_err(|no| Error::State(no.to_string()))
     }
 
     /// Creates a plain resource; returns its id.

@@ -18,8 +18,11 @@ const KEPT_MAX: usize = 10_000;
 #[derive(Default)]
 pub struct Keys {
     signers: RwLock<HashMap<(InstanceId, String), Arc<Parsed>>>,
-    sets: RwLock<HashMap<InstanceId, (Vec<String>, Arc<KeySet>)>>,
+    sets: RwLock<HashMap<InstanceId, Published>>,
 }
+
+/// The ids of an instance's published keys, and those keys.
+type Published = (Vec<String>, Arc<KeySet>);
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 //!
 //! Session and refresh secrets carry the id of what they belong to, so that a look-up needs no index.
 
-use crypto::{Entropy, Secret, draw, token};
+use crypto::{Entropy, InstanceKey, Secret, draw, token};
 use identity::id::{Hash, Id};
 
 /// The prefix of session cookies.
@@ -38,6 +38,28 @@ pub fn parse_bound(prefix: &str, text: &str) -> Option<Bound> {
     }
     let id = std::str::from_utf8(payload.get(..32)?).ok().and_then(|id| Id::parse(id).ok())?;
     Some(Bound { id, hash: Hash::of(text.as_bytes()) })
+}
+
+/// How many bytes of a refresh token prove that the instance made it.
+const PROOF_BYTES: usize = 16;
+
+/// Mints a refresh token of a family. Unlike a session's secret it carries a proof of its origin: an unknown token of a
+/// known family ends it, and nobody who has read the family's id may make one up.
+pub fn mint_refresh(key: &InstanceKey, family: &Id, entropy: &dyn Entropy) -> (Secret<String>, Hash) {
+    let mut payload = family.as_str().as_bytes().to_vec();
+    payload.extend(draw::<16>(entropy));
+    let proof = key.hmac("refresh token", &payload);
+    payload.extend(proof.iter().take(PROOF_BYTES));
+    minted(REFRESH, &payload)
+}
+
+/// Reads a refresh token that this instance has made; `None` for anything else.
+pub fn parse_refresh(key: &InstanceKey, text: &str) -> Option<Bound> {
+    let bound = parse_bound(REFRESH, text)?;
+    let payload = token::parse(REFRESH, text)?;
+    let (body, proof) = payload.split_at_checked(payload.len().checked_sub(PROOF_BYTES)?)?;
+    let expected = key.hmac("refresh token", body);
+    crypto::same(expected.get(..PROOF_BYTES)?, proof).then_some(bound)
 }
 
 /// Mints a secret that stands alone.

@@ -4,7 +4,7 @@ use crate::backend::{Backend, Freshness, Position, Proposal, SubmitError, Unavai
 use crate::keys::{KeyError, Keys, alg_of};
 use crate::memo::{About, Memo};
 use crate::passwords::Passwords;
-use crypto::{Entropy, SigningKey, draw};
+use crypto::{Entropy, InstanceKey, SigningKey, draw};
 use identity::application::TokenAlg;
 use identity::command::Command;
 use identity::encoding::{decode, encode};
@@ -12,6 +12,7 @@ use identity::envelope::{Caller, Remember};
 use identity::execute::Machine;
 use identity::id::{Fixed, Id, InstanceId};
 use identity::instance::lifetimes::{self, Lifetimes};
+use identity::reader::No;
 use identity::tables::Fault;
 use std::sync::Arc;
 
@@ -102,6 +103,12 @@ impl Service {
     /// A view of every write that was acknowledged before: for what must not be missed, be it a moment old.
     pub async fn newest(&self) -> Result<View, Unavailable> {
         self.backend.view(Freshness::Linearizable).await
+    }
+
+    /// The data key of an instance that is active.
+    pub fn data_key_at(&self, view: &View, instance: InstanceId) -> Result<Arc<InstanceKey>, No> {
+        let record = view.reader(instance).live_instance()?;
+        Ok(self.machine.keyring.instance(instance, &record.spec.data_key)?)
     }
 
     /// The lifetimes of an instance.

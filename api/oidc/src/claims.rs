@@ -41,9 +41,9 @@ pub fn of_user(reader: &Reader<'_>, user: &Record<User>, scopes: &[String]) -> R
             }
         }
     }
-    let domain = scopes.iter().find_map(|scope| scope.strip_prefix(scope::DOMAIN_PREFIX));
-    if let Some(domain) = domain {
-        put("urn:zitadel:iam:org:domain:primary", json!(domain));
+    if scopes.iter().any(|scope| scope.starts_with(scope::DOMAIN_PREFIX)) {
+        let organization = reader.live::<Organization>(&user.parent)?;
+        put("urn:zitadel:iam:org:domain:primary", json!(organization.spec.domain));
     }
     if scope::has(scopes, scope::RESOURCE_OWNER) {
         let organization = reader.live::<Organization>(&user.parent)?;
@@ -52,6 +52,11 @@ pub fn of_user(reader: &Reader<'_>, user: &Record<User>, scopes: &[String]) -> R
         put("urn:zitadel:iam:user:resourceowner:primary_domain", json!(organization.spec.domain));
     }
     Ok(claims)
+}
+
+/// Whether a claim tells roles.
+pub fn is_role(name: &str) -> bool {
+    name.starts_with("urn:zitadel:iam:org:project:") && name.ends_with("roles")
 }
 
 /// Role claims: `{"role": {"organization id": "its primary domain"}}`, for the application's own project under the

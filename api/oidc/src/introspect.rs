@@ -18,8 +18,10 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use identity::application::Application;
+use identity::id::Id;
 use identity::reader::No;
 use identity::record::Record;
+use identity::token::claims::{Asserted, roles};
 use identity::token::{family, introspect};
 use serde_json::{Map, Value, json};
 
@@ -41,7 +43,7 @@ pub async fn handle(
         form.get("token").ok_or_else(|| Error::InvalidRequest("the parameter token is missing".into()))?;
     let found = if token.starts_with(secrets::REFRESH) {
         // It may have been given by another node a moment ago.
-        refresh_token(&service.newest().await?, &tenant, &client, token)?
+        refresh_token(&service, &service.newest().await?, &tenant, &client, token)?
     } else {
         match bearer::alive(&service, &view, &tenant, token).await {
             Ok(alive) => access_token(&view, &tenant, &client, alive)?,
@@ -80,17 +82,29 @@ fn access_token(
     let Ok(Value::Object(own)) = serde_json::to_value::<&AccessToken>(&token) else {
         return Err(internal("claims are no object"));
     };
-    members.extend(own.into_iter().filter(|(name, _)| !name.starts_with("urn:conclave:")));
+    members.extend(
+        own.into_iter().filter(|(name, _)| !name.starts_with("urn:conclave:") && !claims::is_role(name)),
+    );
+    // The roles of now, not those of when it was signed: some may have been taken away.
+    let reader = view.reader(tenant.instance);
+    let id = Id::parse(&token.client_id).map_err(|_| Error::InvalidToken)?;
+    if let Some(issued_to) = reader.find::<Application>(&id).map_err(|fault| internal(&fault.0))? {
+        let asserted = if issued_to.spec.access_token_roles { Asserted::Yes } else { Asserted::No };
+        let held = roles(&reader, &issued_to, asserted, &user.id, &scopes)?;
+        members.extend(claims::of_roles(issued_to.parent.as_str(), &held));
+    }
     Ok(Some(members))
 }
 
 fn refresh_token(
+    service: &Service,
     view: &View,
     tenant: &Tenant,
     client: &Record<Application>,
     token: &str,
 ) -> Result<Members, Error> {
-    let Some(bound) = secrets::parse_bound(secrets::REFRESH, token) else { return Ok(None) };
+    let key = service.data_key_at(view, tenant.instance)?;
+    let Some(bound) = secrets::parse_refresh(&key, token) else { return Ok(None) };
     let family = match family::live(&view.reader(tenant.instance), &bound.id) {
         Ok(family) => family,
         Err(No::Refused(_)) => return Ok(None),

@@ -28,7 +28,7 @@ use identity::organization::Organization;
 use identity::project::Project;
 use identity::reader::No;
 use identity::refusal::Refusal;
-use identity::session::{Session, Started};
+use identity::session::{self, Started};
 use identity::user::{User, UserKind, by_login_name};
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub async fn post(
         Err(_) => return page.error(StatusCode::BAD_REQUEST, "invalid_request", Fault::InvalidRequest, None),
     };
     let step = match step(&service, &headers, &form).await {
-        Ok(step) => step,
+        Ok(step) => Arc::new(step),
         Err(response) => return *response,
     };
     if !form_token::is_right(step.token.as_deref(), form.get("csrf"), &headers) {
@@ -86,7 +86,13 @@ pub async fn post(
     }
     let name = form.take("username").unwrap_or_default();
     let password = Secret::new(form.take("password").unwrap_or_default());
-    match prove(&service, &strangers, &step, &headers, &name, password).await {
+    // A task of its own: a browser that hangs up must not take its guess back before it is counted.
+    let proving = {
+        let (service, strangers, step, headers, name) =
+            (service.clone(), Arc::clone(&strangers), Arc::clone(&step), headers.clone(), name.clone());
+        tokio::spawn(async move { prove(&service, &strangers, &step, &headers, &name, password).await })
+    };
+    match proving.await.unwrap_or(Err(Wrong::Unavailable)) {
         Ok((user, proven)) => step.finish(&service, user, proven).await,
         Err(Wrong::Credentials) => step.show(StatusCode::OK, &name, Some(SignInProblem::WrongCredentials)),
         Err(Wrong::Delayed { secs }) => {
@@ -168,7 +174,7 @@ impl Step {
     }
 
     /// Sends the browser back with a code, or with the reason why there is none.
-    async fn finish(self, service: &Service, user: Id, proven: Proven) -> Response {
+    async fn finish(&self, service: &Service, user: Id, proven: Proven) -> Response {
         let session = &proven.started.session;
         let mut response = match self.flow.answer(service, &self.tenant, &user, session).await {
             Ok(target) => respond::redirect(&target),
@@ -240,7 +246,7 @@ async fn prove(
     name: &str,
     password: Secret<String>,
 ) -> Result<(Id, Proven), Wrong> {
-    if password.expose().len() > PASSWORD_BYTES_MAX {
+    if password.expose().is_empty() || password.expose().len() > PASSWORD_BYTES_MAX {
         // Nobody's: asked before anything is known of the name, and counted for none.
         return Err(Wrong::Credentials);
     }
@@ -334,9 +340,10 @@ async fn start(
     let instance = step.tenant.instance;
     let renews = browser_secret(service, headers).map(|held| Renews { session: held.id, secret: held.hash });
     // A session that rises keeps its id, so that the secret must carry the id it will have.
+    let newest = newest(service).await?;
     let rises = renews.as_ref().filter(|old| {
-        let session = step.view.reader(instance).row::<Session>(&old.session).ok().flatten();
-        session.is_some_and(|session| session.user == account.user && session.secret.same(&old.secret))
+        let held = session::live(&newest.reader(instance), &old.session);
+        held.is_ok_and(|held| held.user == account.user && held.secret.same(&old.secret))
     });
     let id = rises.map_or_else(|| service.new_id(), |old| old.session.clone());
     let (secret, hash) = secrets::mint_bound(secrets::SESSION, &id, &*service.entropy);

@@ -35,6 +35,9 @@ impl Row for Throttle {
     const KIND: Kind = Kind::Throttle;
 }
 
+/// After so many quiet seconds behind its delay an account's failures are forgotten.
+pub const QUIET_SECS: u64 = 6 * 3600;
+
 /// Until when the account is delayed; `None` if it is not.
 pub fn delayed(reader: &Reader<'_>, user: &Id) -> Result<Option<Timestamp>, Fault> {
     let throttle = reader.row::<Throttle>(user)?;
@@ -62,7 +65,10 @@ command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
         return Err(Refusal::Locked.into());
     }
     let lifetimes = lifetimes::of(&tx.reader())?;
-    let failures = tx.reader().row::<Throttle>(&self.user)?.map_or(0, |throttle| throttle.failures).saturating_add(1);
+    let before = tx.reader().row::<Throttle>(&self.user)?;
+    // What nobody went on with for a while was a typing error, or an attack that is over.
+    let before = before.filter(|before| tx.now <= before.until.plus_secs(QUIET_SECS));
+    let failures = before.map_or(0, |before| before.failures).saturating_add(1);
     let delay = lifetimes.delay_after(failures);
     let throttle = Throttle { failures, until: tx.now.plus_secs(u64::from(delay)) };
     tx.put_row(&self.user, &throttle);

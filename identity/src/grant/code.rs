@@ -14,7 +14,8 @@ use crate::grant::scope::{self, DOMAIN_PREFIX, ORGANIZATION_PREFIX};
 use crate::id::{Hash, Id};
 use crate::instance::lifetimes;
 use crate::organization::Organization;
-use crate::project::Project;
+use crate::permission::MANAGEMENT_SCOPE;
+use crate::project::{OWN_PROJECT, Project};
 use crate::reader::{Reader, Run};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
@@ -82,6 +83,11 @@ fn id_of(hash: &Hash) -> Run<Id> {
     Id::parse(&crate::id::hex(&hash.0)).map_err(|_| Refusal::InvalidSpec.into())
 }
 
+/// Whether a code is known and belongs to this application, redeemed or not: what else is presented concerns nobody.
+pub fn is_issued_to(reader: &Reader<'_>, code: &Hash, client: &Id) -> Run<bool> {
+    Ok(reader.row::<Code>(&id_of(code)?)?.is_some_and(|code| code.client == *client))
+}
+
 /// Issues a code to an application for the calling session.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct IssueCode {
@@ -131,13 +137,18 @@ command!(20 IssueCode -> (), |_, _| Ok(Access::Session), |self, tx| {
     if reader.row::<Answered>(&self.request)?.is_some() || reader.row::<Code>(&id)?.is_some() {
         return Err(Refusal::RequestUsed.into());
     }
+    let mut scopes = self.scopes;
+    if project.id.as_str() != OWN_PROJECT {
+        // Else whoever owns an application would act as any administrator who visits it.
+        scopes.retain(|scope| scope != MANAGEMENT_SCOPE);
+    }
     let expires = tx.now.plus_secs(u64::from(lifetimes::of(&reader)?.code_secs));
     let code = Code {
         client: self.client,
         redirect_uri: self.redirect_uri,
         challenge: self.challenge,
         nonce: self.nonce,
-        scopes: self.scopes,
+        scopes,
         session: session_id,
         user: session.user.clone(),
         authenticated: session.authenticated,
@@ -245,7 +256,10 @@ command!(21 RedeemCode -> Redeemed, |_, _| Ok(Access::Client), |self, tx| {
     if !uri_matches || self.challenge != code.challenge {
         return Err(Refusal::CodeMismatch.into());
     }
-    session::live(&reader, &code.session)?;
+    let session = session::live(&reader, &code.session)?;
+    if session.started > code.authenticated {
+        return Err(Refusal::SessionNotAlive.into());
+    }
     let lifetimes = lifetimes::of(&reader)?;
     let refreshes = application.spec.refresh && scope::has(&code.scopes, scope::OFFLINE_ACCESS);
     let family = Family {

@@ -3,12 +3,15 @@
 pub mod role;
 
 use crate::encoding::Stored;
+use crate::envelope::Subject;
 use crate::id::Id;
 use crate::name::Name;
 use crate::organization::Organization;
 use crate::permission::{Area, Within};
+use crate::reader::Run;
 use crate::record::Kind;
-use crate::resource::{Indexes, Resource};
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +32,10 @@ pub struct Project {
     pub role_check: bool,
 }
 
+/// The id of the instance's own project: only its applications get tokens that open the management API, and only the
+/// system makes it.
+pub const OWN_PROJECT: &str = "conclave";
+
 impl Stored for Project {}
 
 impl Resource for Project {
@@ -38,6 +45,13 @@ impl Resource for Project {
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());
+    }
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        let foreign = change.caller.subject != Subject::System;
+        if change.id.as_str() == OWN_PROJECT && change.before.is_none() && foreign {
+            return Err(Refusal::NotPermitted.into());
+        }
+        Ok(())
     }
     fn own_place(id: &Id) -> Option<Within> {
         Some(Within::Project(id.clone()))

@@ -83,6 +83,7 @@ pub(crate) fn start(tx: &mut Tx<'_, '_>, id: Id, mut proof: Session, renews: Opt
     proof.expires = tx.now.plus_secs(lifetime);
     let mut what = What::SignedIn;
     let mut id = id;
+    let held = renews.as_ref().map(|old| old.session.clone());
     if let Some(old) = renews
         && let Some(session) = tx.reader().row::<Session>(&old.session)?
         && session.secret.same(&old.secret)
@@ -95,7 +96,8 @@ pub(crate) fn start(tx: &mut Tx<'_, '_>, id: Id, mut proof: Session, renews: Opt
             end(tx, &old.session, &session)?;
         }
     }
-    if what == What::SignedIn && tx.reader().row::<Session>(&id)?.is_some() {
+    // An id that was a session's before is never a new one's: what hung on the old one must stay dead.
+    if what == What::SignedIn && (held.as_ref() == Some(&id) || tx.reader().row::<Session>(&id)?.is_some()) {
         return Err(Refusal::AlreadyExists.into());
     }
     tx.put_row(&id, &proof);

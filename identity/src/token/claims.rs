@@ -42,7 +42,7 @@ pub fn roles(
         wanted.insert(own.id.clone(), false);
     }
     if scope::has(scopes, scope::ALL_ROLES) {
-        for project in audience(application, scopes) {
+        for project in audience(reader, application, scopes) {
             wanted.insert(project, true);
         }
     }
@@ -75,13 +75,18 @@ pub enum Asserted {
 }
 
 /// The projects that an access token is meant for: the application's own and those of its scopes.
-pub fn audience(application: &Record<Application>, scopes: &[String]) -> Vec<Id> {
+pub fn audience(reader: &Reader<'_>, application: &Record<Application>, scopes: &[String]) -> Vec<Id> {
     let mut projects = vec![application.parent.clone()];
-    for id in scopes.iter().filter_map(|scope| scope::audience_of(scope)).filter_map(|id| Id::parse(id).ok())
-    {
+    for id in asked_audience(reader, scopes) {
         if !projects.contains(&id) {
             projects.push(id);
         }
     }
     projects
+}
+
+/// The projects that scopes add to an audience: those that serve in this instance, whatever else a text may say.
+pub fn asked_audience(reader: &Reader<'_>, scopes: &[String]) -> Vec<Id> {
+    let ids = scopes.iter().filter_map(|scope| scope::audience_of(scope)).filter_map(|id| Id::parse(id).ok());
+    ids.filter(|id| reader.live::<Project>(id).is_ok()).collect()
 }

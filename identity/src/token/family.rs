@@ -12,8 +12,10 @@ use crate::command::{Access, command};
 use crate::credential::secret;
 use crate::encoding::Stored;
 use crate::event::What;
+use crate::grant::code;
 use crate::id::{Hash, Id};
 use crate::instance::lifetimes;
+use crate::project::Project;
 use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
@@ -105,13 +107,25 @@ pub fn live(reader: &Reader<'_>, id: &Id) -> Run<Family> {
     }
     let session = session::live(reader, &family.session).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
     let client = reader.live::<Application>(&family.client).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
-    let is_another = client.created > family.began;
+    // What began after the family is another one, whatever its id.
+    let is_another = client.created > family.began || session.started > family.began;
     if is_another
         || session.user != family.user
         || client.spec.is_public() != family.secret_generation.is_none()
     {
         return Err(Refusal::FamilyNotAlive.into());
     }
+    let project = reader.live::<Project>(&client.parent).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
+    // A role or a membership that was taken away ends what it had opened.
+    code::may_sign_in(
+        reader,
+        &project.id,
+        project.spec.role_check,
+        &family.user,
+        &session.organization,
+        &family.scopes,
+    )
+    .map_err(|no| no.or(Refusal::FamilyNotAlive))?;
     if let Some(generation) = family.secret_generation {
         secret::require_generation(reader, &family.client, generation)
             .map_err(|no| no.or(Refusal::FamilyNotAlive))?;
@@ -191,6 +205,10 @@ command!(22 AdvanceFamily -> Advanced, |_, _| Ok(Access::Client), |self, tx| {
     let client = tx.client()?.clone();
     let mut family = live(&tx.reader(), &self.family)?;
     // Another client's token is unknown to this one; its family is not harmed by whoever guessed the id.
+    let application = tx.reader().live::<Application>(&client)?;
+    if !application.spec.refresh {
+        return Err(Refusal::FamilyNotAlive.into());
+    }
     let Some(mut generation) = family.generation.clone().filter(|_| family.client == client) else {
         return Err(Refusal::FamilyNotAlive.into());
     };

@@ -2,7 +2,7 @@
 
 pub mod person;
 
-use crate::administrator::is_owned_without;
+use crate::administrator::{is_owned_without, require_all_of_user};
 use crate::application::Application;
 use crate::encoding::Stored;
 use crate::id::Id;
@@ -122,6 +122,8 @@ impl Resource for User {
                 return Err(Refusal::InvalidSpec.into());
             }
         }
+        // Who changes somebody's name, address or state must not stand below him.
+        require_all_of_user(&change.reader, change.caller, change.id)?;
         if change.before.is_some() && change.after.is_none() {
             let owns = entries(&change.reader, change.id)?.iter().any(|entry| {
                 entry.within == Within::Instance && entry.roles.contains(&AdministratorRole::IamOwner)

@@ -85,5 +85,8 @@ fn an_audience_names_each_project_once() {
     let own = "urn:zitadel:iam:org:project:id:acme-portal:aud";
     let scopes: Vec<String> =
         [own, GLOBEX, GLOBEX, "urn:zitadel:iam:org:project:id:a b:aud"].map(str::to_owned).into();
-    assert_eq!(audience(&application, &scopes), [acme.project, id("globex-portal")]);
+    assert_eq!(
+        audience(&world.reader(acme.instance), &application, &scopes),
+        [acme.project, id("globex-portal")]
+    );
 }

@@ -301,3 +301,26 @@ fn a_scope_that_names_an_organization_admits_its_people_only() {
     let command = scoped(&mut world, "urn:zitadel:iam:org:domain:primary:acme.example");
     world.when(&acme.user.caller(), acme.instance, &command).refused(Refusal::NoRole);
 }
+
+#[test]
+fn a_code_of_a_session_does_not_live_on_in_a_later_one_of_the_same_id() {
+    let (mut world, acme, code) = start();
+    world.must(&acme.user.caller(), acme.instance, &EndSession {});
+    world.advance_secs(1);
+    let proof = world.proof(acme.instance, &acme.user.id);
+    let proof = identity::credential::password::ProvePassword { session: acme.user.session.clone(), ..proof };
+    world.must(&Caller::nobody(), acme.instance, &proof);
+    let redemption = world.redemption(code);
+    world.when(&acme.web.caller(), acme.instance, &redemption).refused(Refusal::SessionNotAlive);
+}
+
+#[test]
+fn a_code_is_known_to_its_client_alone() {
+    let (world, acme, code) = start();
+    let reader = world.reader(acme.instance);
+    let known =
+        |code: &Hash, client: &Id| identity::grant::code::is_issued_to(&reader, code, client).unwrap();
+    assert!(known(&code, &acme.web.id));
+    assert!(!known(&code, &acme.spa.id));
+    assert!(!known(&Hash::of(b"x"), &acme.web.id));
+}

@@ -2,6 +2,7 @@
 
 use crate::scenario::{delete, set_state};
 use identity::application::{Application, ClientAuth};
+use identity::authorization::Authorization;
 use identity::change::{Create, Update};
 use identity::credential::password::SetPassword;
 use identity::credential::secret::SetClientSecret;
@@ -15,7 +16,7 @@ use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::EndSession;
 use identity::sweep::Sweep;
-use identity::testing::fixtures::World;
+use identity::testing::fixtures::{World, id, name};
 use identity::testing::flow::Tokens;
 use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::token::deny::{self, DenyToken};
@@ -301,4 +302,29 @@ fn a_deleted_client_is_not_created_while_it_waits_for_its_sweep() {
     let (id, parent) = (tenant.web.id.clone(), tenant.project.clone());
     let command = Create { id, parent, spec: tenant::web(), birth: () };
     world.when(&tenant.org_owner.caller(), tenant.instance, &command).refused(Refusal::AlreadyExists);
+}
+
+#[test]
+fn a_family_ends_with_the_role_that_opened_it() {
+    let (mut world, tenant, _) = start();
+    let owner = tenant.org_owner.caller();
+    let spec = Project { name: name("Portal"), role_assertion: false, role_check: true };
+    world.must(&owner, tenant.instance, &Update { id: tenant.project.clone(), revision: None, spec });
+    let mut tokens = world.tokens(tenant.instance, &tenant.user, &tenant.web);
+    let grant = set_state::<Authorization>(&id("globex-alice-grant"), State::Inactive);
+    world.must(&owner, tenant.instance, &grant);
+    let outcome = world.refresh(tenant.instance, &tenant.web, &mut tokens);
+    assert_eq!(outcome, Err(Refusal::FamilyNotAlive));
+    assert!(!is_alive(&world, &tenant, &tokens));
+}
+
+#[test]
+fn an_application_that_may_not_refresh_any_more_does_not() {
+    let (mut world, tenant, mut tokens) = start();
+    let spec = Application { refresh: false, ..tenant::web() };
+    let update = Update { id: tenant.web.id.clone(), revision: None, spec };
+    world.must(&tenant.org_owner.caller(), tenant.instance, &update);
+    let outcome = world.refresh(tenant.instance, &tenant.web, &mut tokens);
+    assert_eq!(outcome, Err(Refusal::FamilyNotAlive));
+    assert!(is_alive(&world, &tenant, &tokens), "the access token counts until it ends");
 }

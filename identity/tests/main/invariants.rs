@@ -106,6 +106,16 @@ fn a03_the_search_table_stands_outside_the_digest() {
 }
 
 #[test]
+fn a03_a_row_that_goes_is_never_taken_for_one_that_comes() {
+    let key = |table, key: &[u8]| (table, key.to_vec());
+    let gone = [(key(Table::State, b"a"), None), (key(Table::Audit, b"b"), None)].into();
+    let written = [(key(Table::State, b"a"), Some(b"b".to_vec()))].into();
+    let digest =
+        |written: &identity::tables::Changes| identity::digest::advance([0; 32], 1, 0, b"x", written);
+    assert_ne!(digest(&gone), digest(&written));
+}
+
+#[test]
 fn a04_the_domain_asks_nothing_of_the_machine() {
     // `cargo xtask tidy` looks at the code word by word; here, that the crate cannot have more than it lists.
     let manifest = std::fs::read_to_string(path("../Cargo.toml")).unwrap();

@@ -98,10 +98,10 @@ fn resources(world: &mut World, acme: &Tenant) -> Vec<Line> {
         user: user.clone(),
         roles: vec![RoleKey::parse(role).unwrap()],
     };
-    let entry = |user: &Id, count: usize| Administrator {
+    let entry = |user: &Id| Administrator {
         user: user.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwner; count],
+        roles: vec![AdministratorRole::ProjectOwner],
     };
     let host = |text: &str| Domain { host: HostName::parse(text).unwrap() };
     let key = world.person_key(instance, &id("new"));
@@ -110,7 +110,7 @@ fn resources(world: &mut World, acme: &Tenant) -> Vec<Line> {
     let users = (tenant::human("new-user"), key, user);
     let web = Application { refresh: false, ..tenant::web() };
     let grants = (grant(&acme.org_owner.id, "admin"), (), grant(&acme.user.id, "admin"));
-    let entries = (entry(&acme.user.id, 1), (), entry(&acme.project_owner.id, 2));
+    let entries = (entry(&acme.user.id), (), entry(&acme.project_owner.id));
     let (o, p) = (&acme.organization, &acme.project);
     let roles = (role("x"), (), role("y"));
     [

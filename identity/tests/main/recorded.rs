@@ -61,7 +61,7 @@ fn read(text: &str) -> Vec<(At, [u8; 32], Vec<u8>)> {
 
 #[test]
 fn golden_log_of_the_first_level() {
-    compare(&path("logs/0001.log"), &text_of(&scenario::world()));
+    compare(&path("logs/0001.txt"), &text_of(&scenario::world()));
 }
 
 #[test]

@@ -360,6 +360,10 @@ fn the_last_owner_of_an_instance_stays() {
     world.must(&owner, instance, &set_state::<Organization>(&globex.organization, State::Inactive));
     no_owner_yet(&mut world);
     world.must(&owner, instance, &set_state::<Organization>(&globex.organization, State::Active));
+    let second = id("globex-alice-IamOwner");
+    world.must(&owner, instance, &set_state::<Administrator>(&second, State::Inactive));
+    no_owner_yet(&mut world);
+    world.must(&owner, instance, &set_state::<Administrator>(&second, State::Active));
     // One who can does.
     world.clone().must(&owner, instance, &delete::<Organization>(&acme.organization));
     world.clone().must(&owner, instance, &delete::<User>(&acme.iam_owner.id));
@@ -429,4 +433,24 @@ fn an_instance_is_created_with_a_key_that_opens_and_the_next_number() {
     world.when(&system, identity::id::SYSTEM, &raise(2)).refused(Refusal::LevelNotSupported);
     world.when(&system, identity::id::SYSTEM, &raise(0)).refused(Refusal::LevelNotSupported);
     world.when(&system, InstanceId(1), &raise(1)).refused(Refusal::InvalidSpec);
+}
+
+#[test]
+fn nothing_comes_back_with_the_id_of_its_parent_while_the_sweep_is_under_way() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
+    world.must(&owner, instance, &delete::<Organization>(&globex.organization));
+    let root = Id::from_number(instance.0);
+    let again =
+        Create { id: globex.organization.clone(), parent: root, spec: organization("other"), birth: () };
+    let mut created = 0;
+    while is_due(&world.reader(instance)).unwrap() {
+        world.must(&Caller::system(), instance, &Sweep { limit: 1 });
+        let mut world = world.clone();
+        if world.run(&owner, instance, &again).is_ok() {
+            expect_gone_but_the_organization(&world, &globex);
+            created += 1;
+        }
+    }
+    assert!(created > 5, "the id is free before its last child is swept");
 }

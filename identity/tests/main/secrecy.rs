@@ -190,6 +190,9 @@ fn the_trail_tells_when_an_event_was_altered_removed_added_or_moved() {
     later[21] ^= 0x40;
     assert!(broken(&[(first, None), (&later, Some(one))]), "moved to another position");
     assert!(broken(&[(&later, Some(one))]), "added");
+    let mut renumbered = first.clone();
+    renumbered[26] ^= 0x40;
+    assert!(broken(&[(first, None), (&renumbered, Some(one))]), "moved within its command");
     let mut short_lived = first.clone();
     short_lived[9] = 3;
     assert!(broken(&[(first, None), (&short_lived, Some(one))]), "moved to where it is pruned sooner");

@@ -2,7 +2,7 @@
 
 use crate::scenario::set_state;
 use identity::credential::password::{ProvePassword, Renews, SetPassword};
-use identity::credential::throttle::{FailPassword, Throttle, Unlock, delayed};
+use identity::credential::throttle::{FailPassword, QUIET_SECS, Throttle, Unlock, delayed};
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::{Hash, Id};
@@ -227,4 +227,30 @@ fn lifetimes_that_contradict_each_other_are_refused() {
     let command = SetLifetimes { lifetimes: good };
     world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotPermitted);
     world.when(&acme.iam_owner.caller(), acme.instance, &command).told(&[What::Changed]);
+}
+
+#[test]
+fn the_id_of_a_session_that_ended_is_never_a_new_ones() {
+    // Else every token of the old session would live again.
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let held = world.reader(acme.instance).row::<Session>(&acme.user.session).unwrap().unwrap().secret;
+    world.set_password(acme.instance, &acme.user.id);
+    let mut proof = world.proof(acme.instance, &acme.user.id);
+    proof.session = acme.user.session.clone();
+    proof.renews = Some(Renews { session: acme.user.session.clone(), secret: held });
+    world.when(&Caller::nobody(), acme.instance, &proof).refused(Refusal::AlreadyExists);
+}
+
+#[test]
+fn wrong_passwords_are_forgotten_when_nobody_goes_on() {
+    let (mut world, acme, _) = start();
+    for _ in 0..6 {
+        fail(&mut world, &acme).unwrap();
+    }
+    let delay = 15;
+    let mut early = world.clone();
+    early.advance_secs(delay + QUIET_SECS);
+    assert_eq!(fail(&mut early, &acme).unwrap().failures, 7);
+    world.advance_secs(delay + QUIET_SECS + 1);
+    assert_eq!(fail(&mut world, &acme).unwrap().failures, 1);
 }

@@ -16,14 +16,14 @@ use identity::instance::domain::Domain;
 use identity::name::HostName;
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, MANAGEMENT_SCOPE, Within};
-use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
+use identity::project::{OWN_PROJECT, Project};
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::resource::Resource;
 use identity::session::EndSession;
 use identity::testing::fixtures::{World, id, name};
-use identity::testing::tenant::{self, Tenant, Tenants};
+use identity::testing::tenant::{self, Client, Tenant, Tenants};
 use identity::token::introspect::{self, Bearer, Source};
 use identity::user::User;
 
@@ -378,12 +378,21 @@ fn a12_who_governs_a_deleted_place_governs_nothing() {
 fn a12_a_token_governs_only_with_the_scope_that_its_family_was_granted() {
     let (mut world, Tenants { acme, .. }) = World::standard();
     let instance = acme.instance;
+    let spec = Project { name: name("Conclave"), role_assertion: false, role_check: false };
+    world.create(instance, &id(OWN_PROJECT), &acme.organization, spec);
+    let own = world.create_client(instance, &id(OWN_PROJECT), id("own-web"), tenant::web());
+    let mut family_with_scope = |client: &Client| {
+        let mut code = world.code_for(client);
+        code.scopes = vec!["openid".into(), MANAGEMENT_SCOPE.into()];
+        world.must(&acme.org_owner.caller(), instance, &code);
+        let redemption = world.redemption(code.code);
+        world.must(&client.caller(), instance, &redemption);
+        redemption
+    };
+    // Whoever owns an application must not get the rights of the administrators who visit it.
+    let foreign = family_with_scope(&acme.web).family;
+    let redemption = family_with_scope(&own);
     let plain = world.tokens(instance, &acme.org_owner, &acme.web).family;
-    let mut code = world.code_for(&acme.web);
-    code.scopes = vec!["openid".into(), MANAGEMENT_SCOPE.into()];
-    world.must(&acme.org_owner.caller(), instance, &code);
-    let redemption = world.redemption(code.code);
-    world.must(&acme.web.caller(), instance, &redemption);
     let bearer = |family: &Id, scopes: &[&str]| {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         Caller::bearer(acme.org_owner.id.clone(), family.clone(), scopes)
@@ -393,6 +402,7 @@ fn a12_a_token_governs_only_with_the_scope_that_its_family_was_granted() {
         (bearer(&plain, &["openid"]), Refusal::NotPermitted),
         (bearer(&plain, &["openid", MANAGEMENT_SCOPE]), Refusal::CallerNotAlive),
         (bearer(&redemption.family, &["openid"]), Refusal::NotPermitted),
+        (bearer(&foreign, &["openid", MANAGEMENT_SCOPE]), Refusal::CallerNotAlive),
     ];
     for (caller, refusal) in cases {
         world.when(&caller, instance, &command).refused(refusal);
@@ -438,4 +448,120 @@ fn a12_no_number_of_entries_hides_what_somebody_governs() {
     world.when(&owner, instance, &command).refused(Refusal::ExceedsOwn);
     // A limit that is reached does not keep what is there from being switched on.
     world.must(&owner, instance, &set_state::<Administrator>(&id("a000"), State::Active));
+}
+
+#[test]
+fn an_entry_that_is_switched_off_governs_nothing() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let command = delete::<User>(&acme.user.id);
+    let entry = set_state::<Administrator>(&id("acme-org-owner-OrgOwner"), State::Inactive);
+    world.must(&acme.iam_owner.caller(), acme.instance, &entry);
+    world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotPermitted);
+    world
+        .when(&acme.org_owner.caller(), acme.instance, &delete::<Project>(&acme.project))
+        .refused(Refusal::NotPermitted);
+}
+
+#[test]
+fn a_confidential_client_does_not_call_without_a_secret_nor_a_public_one_with() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let instance = acme.instance;
+    let code = world.issue(instance, &acme.user, &acme.web);
+    let redemption = world.redemption(code);
+    let generation = acme.web.generation.unwrap();
+    for bad in [None, Some(generation + 1), Some(generation - 1), Some(0)] {
+        let caller = Caller::client(acme.web.id.clone(), bad);
+        world.when(&caller, instance, &redemption).refused(Refusal::CallerNotAlive);
+    }
+    let posing = Caller { subject: Subject::Client(acme.web.id.clone()), ..acme.spa.caller() };
+    world.when(&posing, instance, &redemption).refused(Refusal::CallerNotAlive);
+    let caller = Caller::client(acme.spa.id.clone(), Some(1));
+    world.when(&caller, instance, &redemption).refused(Refusal::CallerNotAlive);
+    // Made public, it has no use for the secret it had.
+    let spec = Application { auth: identity::application::ClientAuth::None, ..tenant::web() };
+    world.must(&acme.org_owner.caller(), instance, &Update { id: acme.web.id.clone(), revision: None, spec });
+    world.when(&acme.web.caller(), instance, &redemption).refused(Refusal::CallerNotAlive);
+    let hash = Hash::of(b"x");
+    let command = SetClientSecret { application: acme.web.id.clone(), hash };
+    world.when(&acme.org_owner.caller(), instance, &command).refused(Refusal::InvalidSpec);
+}
+
+#[test]
+fn a_token_counts_for_its_subject_until_it_ends() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let family = world.tokens(acme.instance, &acme.user, &acme.web).family;
+    let reader = world.reader(acme.instance);
+    let good = Bearer {
+        subject: acme.user.id.clone(),
+        jti: "j".into(),
+        expires: identity::time::Timestamp(reader.now.0 + 1),
+        source: Source::Family(family),
+    };
+    assert_eq!(introspect::bearer(&reader, &good).unwrap().id, acme.user.id);
+    let service = Source::Service { generation: acme.service.generation };
+    for bad in [
+        Bearer { expires: reader.now, ..good.clone() },
+        Bearer { subject: acme.org_owner.id.clone(), ..good.clone() },
+        Bearer { source: Source::Family(id("f")), ..good.clone() },
+        Bearer { source: service, ..good.clone() },
+        Bearer {
+            source: Source::Service { generation: 0 },
+            subject: acme.service.id.clone(),
+            ..good.clone()
+        },
+    ] {
+        assert!(introspect::bearer(&reader, &bad).is_err(), "{bad:?}");
+    }
+    let expires = world.now.plus_secs(60);
+    let deny = identity::token::deny::DenyToken { jti: "j".into(), expires };
+    world.must(&acme.web.caller(), acme.instance, &deny);
+    assert!(introspect::bearer(&world.reader(acme.instance), &good).is_err(), "denied");
+}
+
+#[test]
+fn instances_are_switched_by_the_system_alone() {
+    let (mut world, Tenants { acme, umbra, .. }) = World::standard();
+    let system = Caller::system();
+    let command = |state| SetInstanceState { number: umbra.instance, state };
+    world.when(&system, acme.instance, &command(State::Inactive)).refused(Refusal::InvalidSpec);
+    world.when(&system, umbra.instance, &command(State::Inactive)).refused(Refusal::InvalidSpec);
+    world.when(&system, SYSTEM, &command(State::Deleted)).refused(Refusal::InvalidSpec);
+    let unknown = SetInstanceState { number: identity::id::InstanceId(9), state: State::Inactive };
+    world.when(&system, SYSTEM, &unknown).refused(Refusal::NotFound);
+}
+
+#[test]
+fn a12_a_role_held_twice_in_one_entry_is_refused() {
+    // A list without an end would be work without an end on every replica.
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let spec = Administrator {
+        user: acme.user.id.clone(),
+        within: Within::Project(acme.project.clone()),
+        roles: vec![AdministratorRole::ProjectOwner; 2],
+    };
+    let create = Create { id: id("twice"), parent: Id::from_number(acme.instance.0), spec, birth: () };
+    world.when(&acme.org_owner.caller(), acme.instance, &create).refused(Refusal::InvalidSpec);
+}
+
+#[test]
+fn a12_nobody_changes_a_person_who_governs_more() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let owner = world.reader(acme.instance).existing::<User>(&acme.iam_owner.id).unwrap().spec;
+    let renamed = User { username: identity::name::Username::parse("renamed").unwrap(), ..owner };
+    let update = Update { id: acme.iam_owner.id.clone(), revision: None, spec: renamed };
+    world.when(&acme.org_owner.caller(), acme.instance, &update).refused(Refusal::ExceedsOwn);
+    world
+        .when(&acme.org_owner.caller(), acme.instance, &delete::<User>(&acme.iam_owner.id))
+        .refused(Refusal::ExceedsOwn);
+}
+
+#[test]
+fn a12_only_the_system_makes_the_instances_own_project() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let spec = Project { name: name("x"), role_assertion: false, role_check: false };
+    let command = Create { id: id(OWN_PROJECT), parent: acme.organization.clone(), spec, birth: () };
+    for caller in [acme.org_owner.caller(), acme.iam_owner.caller()] {
+        world.when(&caller, acme.instance, &command).refused(Refusal::NotPermitted);
+    }
+    world.must(&Caller::system(), acme.instance, &command);
 }

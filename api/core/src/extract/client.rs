@@ -41,6 +41,14 @@ pub enum Client {
 }
 
 impl Client {
+    /// Its id.
+    pub fn id(&self) -> &Id {
+        match self {
+            Client::Application { record, .. } => &record.id,
+            Client::Service { record, .. } => &record.id,
+        }
+    }
+
     /// The caller of its commands.
     pub fn caller(&self) -> Caller {
         match self {

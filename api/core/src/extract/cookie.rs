@@ -6,7 +6,9 @@ use http::HeaderMap;
 pub fn get<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut found = None;
     for header in headers.get_all(http::header::COOKIE) {
-        for pair in header.to_str().ok()?.split(';') {
+        // A sibling domain may have set bytes that are no text: they spoil their own pair only.
+        for pair in header.as_bytes().split(|byte| *byte == b';') {
+            let Ok(pair) = std::str::from_utf8(pair) else { continue };
             if let Some((key, value)) = pair.trim().split_once('=')
                 && key == name
             {

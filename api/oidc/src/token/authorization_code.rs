@@ -6,7 +6,7 @@ use api_core::Service;
 use api_core::extract::client::Client;
 use api_core::extract::form::Parameters;
 use api_core::secrets;
-use identity::grant::code::{RedeemCode, Redeemed};
+use identity::grant::code::{self, RedeemCode, Redeemed};
 
 pub(super) async fn redeem(
     service: &Service,
@@ -23,7 +23,13 @@ pub(super) async fn redeem(
         None => None,
     };
     let family_id = service.new_id();
-    let (refresh, hash) = secrets::mint_bound(secrets::REFRESH, &family_id, &*service.entropy);
+    // A made-up code must not reach the log: strangers can make up as many as they like.
+    let view = service.newest().await?;
+    if !code::is_issued_to(&view.reader(tenant.instance), &code, client.id())? {
+        return Err(invalid);
+    }
+    let key = service.data_key_at(&view, tenant.instance)?;
+    let (refresh, hash) = secrets::mint_refresh(&key, &family_id, &*service.entropy);
     let command = RedeemCode {
         code,
         redirect_uri: form.get("redirect_uri").map(str::to_owned),

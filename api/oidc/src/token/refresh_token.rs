@@ -20,23 +20,23 @@ pub(super) async fn advance(
     application(client)?;
     let invalid = Error::InvalidGrant("the refresh token is not valid, or not any more");
     let presented = required(form, "refresh_token")?;
-    let presented = secrets::parse_bound(secrets::REFRESH, presented).ok_or_else(|| invalid.clone())?;
     let wanted =
         form.get("scope").map(scope::parse).transpose().map_err(|error| Error::InvalidScope(error.0))?;
-    if let Some(wanted) = &wanted {
-        // Asked before the token is used up: a client that asks too much keeps what it has.
-        let view = service.newest().await?;
-        let family = family::live(&view.reader(tenant.instance), &presented.id)?;
-        // Told only to who holds the token; what else is presented, the command judges.
-        let granted = family.scopes.clone();
-        if holds(&family, client, &presented.hash) && !wanted.iter().all(|scope| scope::has(&granted, scope))
-        {
-            return Err(Error::InvalidScope("a refresh can't ask for more than was granted"));
-        }
+    // Looked at before the log: what was made up or belongs to another client must not reach it, and a client that asks
+    // too much keeps what it has.
+    let view = service.newest().await?;
+    let data_key = service.data_key_at(&view, tenant.instance)?;
+    let presented = secrets::parse_refresh(&data_key, presented).ok_or_else(|| invalid.clone())?;
+    let family = family::live(&view.reader(tenant.instance), &presented.id)?;
+    if family.client != *client.id() {
+        return Err(invalid);
+    }
+    let asks_more = |wanted: &Vec<String>| !wanted.iter().all(|scope| scope::has(&family.scopes, scope));
+    if holds(&family, client, &presented.hash) && wanted.as_ref().is_some_and(asks_more) {
+        return Err(Error::InvalidScope("a refresh can't ask for more than was granted"));
     }
     let family_id = presented.id;
-    let (next, hash) = secrets::mint_bound(secrets::REFRESH, &family_id, &*service.entropy);
-    let data_key = service.data_key(tenant.instance).await?;
+    let (next, hash) = secrets::mint_refresh(&data_key, &family_id, &*service.entropy);
     let aad = family_id.as_str().as_bytes();
     let sealed =
         data_key.seal_key().seal(Family::PURPOSE, aad, draw(&*service.entropy), next.expose().as_bytes());

@@ -11,7 +11,7 @@ use identity::application::{Application, TokenAlg};
 use identity::grant::scope;
 use identity::id::{Fixed, Id};
 use identity::record::Record;
-use identity::token::claims::{Asserted, audience, roles};
+use identity::token::claims::{Asserted, asked_audience, audience, roles};
 use identity::token::family::{self, Family};
 use identity::user::User;
 use serde::Serialize;
@@ -81,7 +81,7 @@ async fn of_family(
     let in_access = asserted(application.spec.access_token_roles);
     let access_roles = roles(&reader, application, in_access, &user.id, &scopes)?;
     let mut meant: Vec<String> = vec![application.id.to_string()];
-    meant.extend(audience(application, &scopes).iter().map(Id::to_string));
+    meant.extend(audience(&reader, application, &scopes).iter().map(Id::to_string));
     let access = AccessToken {
         iss: tenant.issuer.clone(),
         sub: user.id.to_string(),
@@ -144,8 +144,8 @@ async fn of_service(
     let lifetimes = service.lifetimes(view, tenant.instance).map_err(|fault| internal(&fault.0))?;
     let signer = service.signer(view, tenant.instance, TokenAlg::Es256)?;
     let now = view.now.secs();
-    let meant: Vec<String> =
-        scopes.iter().filter_map(|scope| scope::audience_of(scope)).map(str::to_owned).collect();
+    let reader = view.reader(tenant.instance);
+    let meant: Vec<String> = asked_audience(&reader, &scopes).iter().map(Id::to_string).collect();
     // Without a project it is meant for ourselves (RFC 9068 §3).
     let aud = if meant.is_empty() { Audience::One(tenant.issuer.clone()) } else { Audience::Many(meant) };
     let scope = scopes.join(" ");

@@ -12,6 +12,7 @@ mod refresh;
 mod reproof;
 mod revocation;
 mod roles;
+mod routes;
 mod secrets;
 mod sign_in;
 mod tenants;

@@ -131,6 +131,40 @@ async fn roles_that_were_taken_away_stand_in_no_new_token() {
 }
 
 #[tokio::test]
+async fn a10_a_role_that_was_taken_away_ends_what_it_had_opened() {
+    let world = World::new().await;
+    world.change_project(|project| project.role_check = true).await;
+    let tokens = world.tokens(&[]).await;
+    let code = world.code(&[]).await;
+    let view = world.view().await;
+    let name = format!("{} {}", world.project, world.alice);
+    let names = identity::reader::Names::Authorization;
+    let id = view.reader(world.instance).named(names, &name).unwrap().unwrap();
+    drop(view);
+    world.switch::<Authorization>(&id, State::Inactive).await;
+    assert!(!world.is_active(tokens.access()).await && !world.is_active(tokens.refresh()).await);
+    assert_eq!(world.userinfo(tokens.access()).await.status, 401);
+    refused(&world.refresh(tokens.refresh()).await, 400, "invalid_grant", "no role");
+    refused(&world.redeem(&code).await, 400, "invalid_grant", "no role");
+}
+
+#[tokio::test]
+async fn an_audience_that_is_no_project_of_this_instance_is_not_named() {
+    let world = World::new().await;
+    let scopes = [
+        "openid urn:zitadel:iam:org:project:id:unknown:aud",
+        "openid urn:zitadel:iam:org:project:id:https://api.example:aud",
+        "openid urn:zitadel:iam:org:project:id:zitadel:aud",
+    ];
+    for scope in scopes {
+        let tokens = world.tokens(&[("scope", scope)]).await;
+        assert_eq!(claims(tokens.access())["aud"], json!([world.web, world.project]), "{scope}");
+        let robot = world.robot_token(scope).await.json();
+        assert_eq!(claims(robot["access_token"].as_str().unwrap())["aud"], ISSUER, "{scope}");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_role_is_held_by_nobody() {
     let world = World::new().await;
     world.change_project(|project| (project.role_assertion, project.role_check) = (true, true)).await;

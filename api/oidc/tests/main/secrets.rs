@@ -2,7 +2,7 @@
 
 use crate::tools::*;
 use crate::world::*;
-use identity::tables::{Read, Table};
+use identity::tables::Table;
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing::field::{Field, Visit};

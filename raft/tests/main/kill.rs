@@ -34,7 +34,7 @@ async fn child() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_command_survives_a_kill_under_writers() {
+async fn a02_every_acknowledged_command_survives_a_kill_under_writers() {
     let folder = tempdir().unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..3 {

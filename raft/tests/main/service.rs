@@ -148,7 +148,7 @@ async fn a_fault_in_a_command_ends_the_node() {
 }
 
 #[tokio::test]
-async fn a_failed_sync_ends_the_node_and_acknowledges_nothing() {
+async fn a02_a_failed_sync_ends_the_node_and_acknowledges_nothing() {
     let folder = tempdir().unwrap();
     let node = Arc::new(Node::start(folder.path()).await);
     node.log.hold();

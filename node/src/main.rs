@@ -42,6 +42,8 @@ const BLOCKING_THREADS_MAX: usize = 32;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Whatever this program writes is its owner's alone: tables and logs hold personal data.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

@@ -328,3 +328,15 @@ fn an_application_that_may_not_refresh_any_more_does_not() {
     assert_eq!(outcome, Err(Refusal::FamilyNotAlive));
     assert!(is_alive(&world, &tenant, &tokens), "the access token counts until it ends");
 }
+
+#[test]
+fn a_family_of_a_session_does_not_live_on_in_a_later_one_of_the_same_id() {
+    let (mut world, tenant, tokens) = start();
+    world.must(&tenant.user.caller(), tenant.instance, &EndSession {});
+    world.advance_secs(1);
+    let proof = world.proof(tenant.instance, &tenant.user.id);
+    let proof =
+        identity::credential::password::ProvePassword { session: tenant.user.session.clone(), ..proof };
+    world.must(&Caller::nobody(), tenant.instance, &proof);
+    assert!(!is_alive(&world, &tenant, &tokens));
+}

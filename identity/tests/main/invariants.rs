@@ -247,16 +247,17 @@ fn a13_panics_are_counted_for_the_operator() {
     assert_eq!(chunk.panics(), 3);
 }
 
-/// Tables whose reads fail after so many.
+/// Tables of which one read fails, and the next ones do not.
 struct Failing<'a> {
     tables: &'a MemoryTables,
-    left: AtomicU64,
+    fails: Option<u64>,
+    reads: AtomicU64,
 }
 
 impl Failing<'_> {
     fn next(&self) -> Result<(), Fault> {
-        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        left.map(drop).map_err(|_| Fault("the disk is gone".into()))
+        let read = self.reads.fetch_add(1, Ordering::Relaxed);
+        if Some(read) == self.fails { Err(Fault("the disk is gone".into())) } else { Ok(()) }
     }
 }
 
@@ -279,7 +280,7 @@ fn a_fault_of_the_engine_is_never_taken_for_a_no() {
     let mut head = identity::execute::Head { time: identity::testing::fixtures::START, digest: [0; 32] };
     for (at, command) in &world.log {
         for reads in 0..reads_of(&tables, head, *at, command, &world) {
-            let failing = Failing { tables: &tables, left: AtomicU64::new(reads) };
+            let failing = Failing { tables: &tables, fails: Some(reads), reads: AtomicU64::new(0) };
             let outcome = Chunk::new(&failing, head, world.machine()).execute(*at, command);
             let number = decode::<Envelope>(command).unwrap().number;
             assert!(outcome.is_err(), "command {number} answered {outcome:?} after a fault at read {reads}");
@@ -300,10 +301,10 @@ fn reads_of(
     command: &[u8],
     world: &World,
 ) -> u64 {
-    let counting = Failing { tables, left: AtomicU64::new(1_000_000) };
+    let counting = Failing { tables, fails: None, reads: AtomicU64::new(0) };
     let mut chunk = Chunk::new(&counting, head, world.machine());
     chunk.execute(at, command).unwrap();
-    1_000_000 - counting.left.load(Ordering::Relaxed)
+    counting.reads.load(Ordering::Relaxed)
 }
 
 #[test]

@@ -106,3 +106,28 @@ fn a_step_that_needs_a_key_is_refused_without_one_or_with_a_known_one() {
         world.when(&caller, acme.instance, &none).refused(Refusal::NotPermitted);
     }
 }
+
+#[test]
+fn keys_that_no_sweep_takes_are_bounded() {
+    let (mut world, acme) = start();
+    let lifetimes = Lifetimes {
+        key_active_secs: 60,
+        key_next_secs: 60,
+        key_verifies_secs: 86_400,
+        ..Lifetimes::default()
+    };
+    world.must(&acme.iam_owner.caller(), acme.instance, &SetLifetimes { lifetimes });
+    let mut refused = None;
+    for _ in 0..300 {
+        if due(&world.reader(acme.instance), TokenAlg::Es256).unwrap().is_some() {
+            let new = Some(world.new_key(acme.instance));
+            let command = RotateKeys { alg: TokenAlg::Es256, new };
+            refused = world.run(&Caller::system(), acme.instance, &command).err();
+            if refused.is_some() {
+                break;
+            }
+        }
+        world.advance_secs(30);
+    }
+    assert_eq!(refused, Some(Refusal::LimitReached));
+}

@@ -51,10 +51,13 @@ fn another_request_under_the_same_id_is_refused() {
     let (mut world, acme, envelope) = start();
     world.submit(&envelope);
     let body = creation(&mut world, &acme, &id("p2")).body;
+    let session = world.sign_in(acme.instance, &acme.org_owner.id);
+    let other_session = Caller::session(acme.org_owner.id.clone(), session);
     for other in [
         Envelope { body, ..envelope.clone() },
         Envelope { number: envelope.number + 1, ..envelope.clone() },
         Envelope { caller: acme.iam_owner.caller(), ..envelope.clone() },
+        Envelope { caller: other_session, ..envelope.clone() },
     ] {
         assert_eq!(world.submit(&other), Outcome::Refused(Refusal::RequestIdReused));
     }

@@ -6,6 +6,7 @@ mod authorize;
 mod bad_input;
 mod client;
 mod code;
+mod hostile;
 mod keys;
 mod logout;
 mod refresh;

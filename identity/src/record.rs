@@ -115,8 +115,9 @@ impl<T: Encode<()>> Encode<()> for Record<T> {
     }
 }
 
-impl<'b, T: Decode<'b, ()>> Decode<'b, ()> for Record<T> {
-    fn decode(d: &mut Decoder<'b>, c: &mut ()) -> Result<Self, decode::Error> {
+impl Record<()> {
+    /// What stands before the spec.
+    fn read_head(d: &mut Decoder<'_>) -> Result<Record<()>, decode::Error> {
         if d.array()? != Some(7) {
             return Err(decode::Error::message("a record has seven members"));
         }
@@ -127,8 +128,20 @@ impl<'b, T: Decode<'b, ()>> Decode<'b, ()> for Record<T> {
             created: d.decode()?,
             changed: d.decode()?,
             state: d.decode()?,
-            spec: T::decode(d, c)?,
+            spec: (),
         })
+    }
+
+    fn with<T>(self, spec: T) -> Record<T> {
+        let Record { id, parent, revision, created, changed, state, spec: () } = self;
+        Record { id, parent, revision, created, changed, state, spec }
+    }
+}
+
+impl<'b, T: Decode<'b, ()>> Decode<'b, ()> for Record<T> {
+    fn decode(d: &mut Decoder<'b>, c: &mut ()) -> Result<Self, decode::Error> {
+        let head = Record::read_head(d)?;
+        Ok(head.with(T::decode(d, c)?))
     }
 }
 
@@ -138,31 +151,11 @@ impl<T: Stored> Stored for Record<T> {
     /// An older record differs in its spec only: it is read member by member, its spec by `T::upgrade`.
     fn upgrade(version: u8, body: &[u8]) -> Option<Result<Self, Fault>> {
         let mut d = Decoder::new(body);
-        let read = |d: &mut Decoder<'_>| -> Result<Record<()>, decode::Error> {
-            d.array()?;
-            Ok(Record {
-                id: d.decode()?,
-                parent: d.decode()?,
-                revision: d.u64()?,
-                created: d.decode()?,
-                changed: d.decode()?,
-                state: d.decode()?,
-                spec: (),
-            })
-        };
-        let head = match read(&mut d) {
+        let head = match Record::read_head(&mut d) {
             Ok(head) => head,
             Err(error) => return Some(Err(Fault(format!("a record can't be read: {error}")))),
         };
         let spec = T::upgrade(version, body.get(d.position()..)?)?;
-        Some(spec.map(|spec| Record {
-            id: head.id,
-            parent: head.parent,
-            revision: head.revision,
-            created: head.created,
-            changed: head.changed,
-            state: head.state,
-            spec,
-        }))
+        Some(spec.map(|spec| head.with(spec)))
     }
 }

@@ -25,16 +25,9 @@ use identity::session::EndSession;
 
 /// `GET /oidc/v1/end_session`.
 pub async fn get(State(service): State<Service>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let parameters = Parameters::of_query(query.as_deref());
-    let page = PageReader::of(&headers, parameters.as_ref().ok());
-    match parameters {
-        Ok(parameters) => handle(&service, &headers, &parameters, page).await,
-        Err(error) => page.error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            Fault::InvalidRequest,
-            Some(&error.to_string()),
-        ),
+    match PageReader::with_query(&headers, query.as_deref()) {
+        Ok((page, parameters)) => handle(&service, &headers, &parameters, page).await,
+        Err(response) => *response,
     }
 }
 
@@ -44,18 +37,9 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let page = PageReader::of(&headers, None);
-    let Ok(body) = body else {
-        return page.error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", Fault::TooLarge, None);
-    };
-    match Parameters::of_body(&headers, &body) {
-        Ok(parameters) => handle(&service, &headers, &parameters, page).await,
-        Err(error) => page.error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            Fault::InvalidRequest,
-            Some(&error.to_string()),
-        ),
+    match PageReader::with_form(&headers, body) {
+        Ok((page, parameters)) => handle(&service, &headers, &parameters, page).await,
+        Err(response) => *response,
     }
 }
 

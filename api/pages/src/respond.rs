@@ -3,7 +3,9 @@
 use crate::assets::{PAGE_CONTENT_TYPE, content_security_policy, security_headers};
 use crate::locale::Locale;
 use crate::render::{self, ErrorPage, Fault};
-use api_core::extract::form::Parameters;
+use api_core::extract::form::{BadForm, Parameters};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -22,6 +24,41 @@ impl Reader {
     /// The reader of a request: `ui_locales` first, then the browser's languages.
     pub fn of(headers: &HeaderMap, parameters: Option<&Parameters>) -> Reader {
         Self::with_locales(headers, parameters.and_then(|parameters| parameters.get("ui_locales")))
+    }
+
+    /// The reader and the parameters of a query, or the page that says what is wrong with it.
+    pub fn with_query(
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<(Reader, Parameters), Box<Response>> {
+        Self::with_parameters(headers, Parameters::of_query(query))
+    }
+
+    /// The reader and the parameters of a form, or the page that says what is wrong with it.
+    pub fn with_form(
+        headers: &HeaderMap,
+        body: Result<Bytes, BytesRejection>,
+    ) -> Result<(Reader, Parameters), Box<Response>> {
+        match body {
+            Ok(body) => Self::with_parameters(headers, Parameters::of_body(headers, &body)),
+            Err(_) => {
+                let page = Reader::of(headers, None);
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                Err(Box::new(page.error(status, "too_large", Fault::TooLarge, None)))
+            }
+        }
+    }
+
+    fn with_parameters(
+        headers: &HeaderMap,
+        parameters: Result<Parameters, BadForm>,
+    ) -> Result<(Reader, Parameters), Box<Response>> {
+        let page = Reader::of(headers, parameters.as_ref().ok());
+        parameters.map(|parameters| (page.clone(), parameters)).map_err(|error| {
+            let detail = error.to_string();
+            let status = StatusCode::BAD_REQUEST;
+            Box::new(page.error(status, "invalid_request", Fault::InvalidRequest, Some(&detail)))
+        })
     }
 
     /// The reader of a request that was begun with these `ui_locales`.

@@ -49,9 +49,9 @@ struct Step {
 
 /// `GET /ui/login`.
 pub async fn get(State(service): State<Service>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let page = Reader::of(&headers, None);
-    let Ok(parameters) = Parameters::of_query(query.as_deref()) else {
-        return page.error(StatusCode::BAD_REQUEST, "invalid_request", Fault::InvalidRequest, None);
+    let (_, parameters) = match Reader::with_query(&headers, query.as_deref()) {
+        Ok(read) => read,
+        Err(response) => return *response,
     };
     match step(&service, &headers, &parameters).await {
         Ok(step) => {
@@ -69,13 +69,9 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let page = Reader::of(&headers, None);
-    let Ok(body) = body else {
-        return page.error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", Fault::TooLarge, None);
-    };
-    let mut form = match Parameters::of_body(&headers, &body) {
-        Ok(form) => form,
-        Err(_) => return page.error(StatusCode::BAD_REQUEST, "invalid_request", Fault::InvalidRequest, None),
+    let (page, mut form) = match Reader::with_form(&headers, body) {
+        Ok(read) => read,
+        Err(response) => return *response,
     };
     let step = match step(&service, &headers, &form).await {
         Ok(step) => Arc::new(step),

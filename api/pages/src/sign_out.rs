@@ -4,7 +4,6 @@ use crate::form_token;
 use crate::render::{self, Fault, SignOut};
 use crate::respond::{Reader, page_response};
 use api_core::extract::cookie;
-use api_core::extract::form::Parameters;
 use api_core::extract::tenant::{Tenant, tenant};
 use api_core::flow::{Browser, SESSION_COOKIE, browser_session, transport};
 use api_core::{Service, SubmitError, View};
@@ -46,12 +45,9 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let page = Reader::of(&headers, None);
-    let Ok(body) = body else {
-        return page.error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", Fault::TooLarge, None);
-    };
-    let Ok(form) = Parameters::of_body(&headers, &body) else {
-        return page.error(StatusCode::BAD_REQUEST, "invalid_request", Fault::InvalidRequest, None);
+    let (page, form) = match Reader::with_form(&headers, body) {
+        Ok(read) => read,
+        Err(response) => return *response,
     };
     // A session that began a moment ago ends too.
     let Ok(view) = service.newest().await else { return page.unavailable() };

@@ -24,16 +24,9 @@ use identity::id::Hash;
 
 /// `GET /oauth/v2/authorize`.
 pub async fn get(State(service): State<Service>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let parameters = Parameters::of_query(query.as_deref());
-    let page = PageReader::of(&headers, parameters.as_ref().ok());
-    match parameters {
-        Ok(parameters) => handle(&service, &headers, parameters, page).await,
-        Err(error) => page.error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            Fault::InvalidRequest,
-            Some(&error.to_string()),
-        ),
+    match PageReader::with_query(&headers, query.as_deref()) {
+        Ok((page, parameters)) => handle(&service, &headers, parameters, page).await,
+        Err(response) => *response,
     }
 }
 
@@ -43,18 +36,9 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let page = PageReader::of(&headers, None);
-    let Ok(body) = body else {
-        return page.error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", Fault::TooLarge, None);
-    };
-    match Parameters::of_body(&headers, &body) {
-        Ok(parameters) => handle(&service, &headers, parameters, page).await,
-        Err(error) => page.error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            Fault::InvalidRequest,
-            Some(&error.to_string()),
-        ),
+    match PageReader::with_form(&headers, body) {
+        Ok((page, parameters)) => handle(&service, &headers, parameters, page).await,
+        Err(response) => *response,
     }
 }
 

@@ -11,14 +11,17 @@ use identity::permission::MANAGEMENT_SCOPE;
 async fn made_up_codes_and_refresh_tokens_do_not_reach_the_log() {
     let world = World::new().await;
     let (_, tokens) = world.signed_in().await;
-    let family = claims(tokens["access_token"].as_str().unwrap())["urn:conclave:family"].as_str().unwrap().to_owned();
+    let family =
+        claims(tokens["access_token"].as_str().unwrap())["urn:conclave:family"].as_str().unwrap().to_owned();
     let before = world.service.bounded().await.unwrap().position;
     let code = crypto::token::mint("cnv_ac_", &[7; 32]);
     let other_family = crypto::token::mint("cnv_rt_", &[b'a'; 64]);
     let mut forged = family.into_bytes();
     forged.extend([9; 32]);
     let forged = crypto::token::mint("cnv_rt_", &forged);
-    for answer in [world.redeem(&code).await, world.refresh(&other_family).await, world.refresh(&forged).await] {
+    for answer in
+        [world.redeem(&code).await, world.refresh(&other_family).await, world.refresh(&forged).await]
+    {
         assert_eq!((answer.status, answer.error().as_str()), (StatusCode::BAD_REQUEST, "invalid_grant"));
     }
     assert_eq!(world.service.bounded().await.unwrap().position, before);

@@ -104,6 +104,18 @@ impl From<raft::Error> for Failure {
     }
 }
 
+impl From<identity::tables::Fault> for Failure {
+    /// A read that fails is a damaged table: writes have a way of their own to say so.
+    fn from(fault: identity::tables::Fault) -> Failure {
+        Failure::new(
+            Class::CorruptState,
+            format_args!(
+                "{fault}; look with `conclave doctor --deep`, and restore a copy of the whole data folder"
+            ),
+        )
+    }
+}
+
 impl From<api_core::bootstrap::Error> for Failure {
     fn from(error: api_core::bootstrap::Error) -> Failure {
         Failure::other(error)

@@ -107,7 +107,7 @@ async fn start(config: &mut Config, files: &Files) -> Outcome<Serving> {
     if let Some(made) = init::ensure(&open.node.service, &config.public_url, &config.data_dir, files).await? {
         made.lines().iter().for_each(say);
     }
-    steps::warn_of_unknown_host(&open.node.service, &config.public_url).await?;
+    steps::require_known_host(&open.node.service, &config.public_url).await?;
     Ok(open.serve())
 }
 
@@ -124,14 +124,18 @@ async fn init(mut config: Config, files: Files) -> Outcome<()> {
     let stopped = open.stop().await;
     match made? {
         Some(made) => made.lines().iter().for_each(say),
-        None => {
-            say(format_args!("{} is initialised already; nothing was changed", config.data_dir.display()))
-        }
+        None => say(format_args!(
+            "{} is initialised already: nothing was changed, and no password or secret was written",
+            config.data_dir.display()
+        )),
     }
     stopped
 }
 
 fn tell_made(made: &folder::Made) {
+    if made.folder {
+        say("The data folder is new: a new cluster begins in it");
+    }
     if let Some(path) = &made.master_key {
         say(format_args!(
             "A master key was made in {}; keep a copy elsewhere: without it the data can't be read",

@@ -1,7 +1,8 @@
 //! The public side: every room of the API under one router, and what holds for all requests.
 
 use api_core::{Service, limits};
-use api_pages::respond::REQUEST_ID;
+use api_pages::render::Fault;
+use api_pages::respond::{REQUEST_ID, Reader};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -9,7 +10,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use crypto::Entropy;
 use futures_util::FutureExt;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::Limited;
 use raft::Clock;
 use std::panic::AssertUnwindSafe;
@@ -33,7 +34,13 @@ fn rooms(service: Service) -> Router {
     api_oidc::router(service.clone()).merge(api_pages::router(service))
 }
 
-async fn nowhere() -> Response {
+/// A page for a person, a problem for a program.
+async fn nowhere(headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepted.contains("text/html") {
+        let page = Reader::of(&headers, None);
+        return page.error(StatusCode::NOT_FOUND, "not_found", Fault::NotFound, None);
+    }
     problem(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
 }
 

@@ -1,7 +1,7 @@
 //! The first resources of an instance, each made unless it is there already: what was interrupted can be repeated.
 
 use crate::config::values::PublicUrl;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Class, Failure, Outcome};
 use api_core::{Freshness, Service, SubmitError, View};
 use identity::administrator::{Administrator, is_owned_without};
 use identity::application::{Application, ApplicationKind, ClientAuth, TokenAlg};
@@ -14,6 +14,7 @@ use identity::name::{HostName, Name, Username};
 use identity::permission::{AdministratorRole, Within};
 use identity::project::Project;
 use identity::reader::No;
+use identity::record::Kind;
 use identity::refusal::Refusal;
 use identity::resource::Resource;
 use identity::user::{User, UserKind, by_login_name};
@@ -33,7 +34,7 @@ pub(crate) async fn view(service: &Service) -> Outcome<View> {
 
 /// The first instance, with its signing keys.
 pub(crate) async fn instance<'s>(service: &'s Service, title: &str, host: &HostName) -> Outcome<Steps<'s>> {
-    let numbers = instance::numbers(&view(service).await?.reader(SYSTEM)).map_err(Failure::other)?;
+    let numbers = instance::numbers(&view(service).await?.reader(SYSTEM))?;
     let instance = match numbers.first() {
         Some(number) => *number,
         None => service.create_instance(name(title)?, host.clone()).await?,
@@ -44,10 +45,15 @@ pub(crate) async fn instance<'s>(service: &'s Service, title: &str, host: &HostN
     Ok(Steps { service, instance })
 }
 
+/// Whether there is an instance.
+pub(crate) async fn is_begun(service: &Service) -> Outcome<bool> {
+    Ok(!instance::numbers(&view(service).await?.reader(SYSTEM))?.is_empty())
+}
+
 /// Whether the first instance exists and somebody owns it: the last of the first steps.
 pub(crate) async fn is_owned(service: &Service) -> Outcome<bool> {
     let view = view(service).await?;
-    let numbers = instance::numbers(&view.reader(SYSTEM)).map_err(Failure::other)?;
+    let numbers = instance::numbers(&view.reader(SYSTEM))?;
     let Some(first) = numbers.first() else { return Ok(false) };
     // One that is switched off is nobody's to make again.
     if view.reader(*first).live_instance().is_err() {
@@ -56,14 +62,31 @@ pub(crate) async fn is_owned(service: &Service) -> Outcome<bool> {
     is_owned_without(&view.reader(*first), |_| false).map_err(no)
 }
 
-/// Warns of a public URL whose host belongs to no instance: every request would be answered 404.
-pub(crate) async fn warn_of_unknown_host(service: &Service, url: &PublicUrl) -> Outcome<()> {
+/// Refuses a public URL whose host belongs to no instance: every request would be answered 404.
+pub(crate) async fn require_known_host(service: &Service, url: &PublicUrl) -> Outcome<()> {
     let view = view(service).await?;
-    if instance::by_host(&view.reader(SYSTEM), url.host.as_str()).map_err(no)?.is_none() {
-        tracing::warn!(host = url.host.as_str(), "no instance has the host name of public.url");
+    let system = view.reader(SYSTEM);
+    if instance::by_host(&system, url.host.as_str()).map_err(no)?.is_some() {
+        return Ok(());
     }
-    Ok(())
+    let mut hosts = Vec::new();
+    for number in instance::numbers(&system)?.into_iter().take(HOSTS_SHOWN) {
+        let id = Id::from_number(number.0);
+        hosts.extend(system.children(Kind::Instance, &id, Kind::Domain, HOSTS_SHOWN)?);
+    }
+    let hosts: Vec<String> = hosts.iter().map(Id::to_string).collect();
+    Err(Failure::new(
+        Class::Config,
+        format_args!(
+            "public.url: no instance has the host name {}; the data was made for {}: set public.url to that",
+            url.host.as_str(),
+            hosts.join(", ")
+        ),
+    ))
 }
+
+/// How many host names an error names.
+const HOSTS_SHOWN: usize = 5;
 
 impl Steps<'_> {
     /// A plain resource under this id.
@@ -139,6 +162,6 @@ pub(crate) fn invalid(error: Invalid) -> Failure {
 fn no(no: No) -> Failure {
     match no {
         No::Refused(refusal) => Failure::other(refusal),
-        No::Fault(fault) => Failure::other(fault),
+        No::Fault(fault) => fault.into(),
     }
 }

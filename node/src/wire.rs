@@ -129,14 +129,16 @@ async fn open(config: &Config, identity: NodeIdentity) -> Outcome<(Log, State)> 
 /// Writes the search index anew if it is of another schema than this program's.
 fn renew_search(state: &State) -> Outcome<()> {
     let view = state.view();
-    if !search::is_outdated(&view).map_err(Failure::other)? {
+    if !search::is_outdated(&view)? {
         return Ok(());
     }
     let system = Reader { read: &view, instance: SYSTEM, now: Timestamp::default() };
-    let instances = instance::numbers(&system).map_err(Failure::other)?;
+    let instances = instance::numbers(&system)?;
     let mut write = |changes| state.write(changes, state.applied()).map_err(|error| Fault(error.to_string()));
-    search::rebuild(&view, &instances, &mut write).map_err(Failure::other)?;
-    tracing::info!(instances = instances.len(), "the search index was written anew");
+    search::rebuild(&view, &instances, &mut write)?;
+    if !instances.is_empty() {
+        tracing::info!(instances = instances.len(), "the search index was written anew");
+    }
     Ok(())
 }
 

@@ -216,6 +216,10 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         R::CallerNotAlive => Error::InvalidClient,
         R::FlowNotAllowed => Error::UnauthorizedClient,
         R::Expired | R::DeadlineTooFar | R::InstanceNotActive => Error::Unavailable,
+        // Told to the client that the code was issued to, and to nobody else.
+        R::CodeMismatch => Error::InvalidGrant(
+            "redirect_uri or code_verifier is missing, or is not the one of the authorization request",
+        ),
         R::Internal => Error::Internal,
         R::RequestIdReused
         | R::NotPermitted
@@ -233,7 +237,6 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         | R::Locked
         | R::SessionNotAlive
         | R::CodeUnknown
-        | R::CodeMismatch
         | R::RequestUsed
         | R::NoRole
         | R::FamilyNotAlive

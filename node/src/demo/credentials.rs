@@ -1,5 +1,6 @@
 //! What the demo tells: kept in `DIR/credentials` as JSON for programs, and printed at each start for people.
 
+use super::seed::PROJECT;
 use crate::exit::{Class, Failure, Outcome, io};
 use crate::folder::write_private;
 use crate::output::say;
@@ -57,6 +58,9 @@ pub(crate) struct Person {
     pub(crate) password: String,
 }
 
+/// The verifier of RFC 7636's own example (appendix B), whose challenge stands in the address to sign in.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
 impl Credentials {
     /// Those of an earlier start; `None` before the first one was complete.
     pub(crate) fn read(path: &Path) -> Outcome<Option<Credentials>> {
@@ -102,8 +106,13 @@ Try
   - sign in: open the address below in a browser, as {}; your browser ends at a page that does not exist,
     with a code in its address, because the web app is yours to write
     {}
-  - a token for the service account
-    curl -s -u {}:{} -d grant_type=client_credentials -d scope=openid {issuer}/oauth/v2/token
+  - redeem that code within a minute
+    curl -s -u {}:{} -d grant_type=authorization_code -d code=CODE \\
+      -d redirect_uri={} -d code_verifier={VERIFIER} {issuer}/oauth/v2/token
+  - a token for the service account, good for the API's project; then ask about it as the API
+    curl -s -u {}:{} -d grant_type=client_credentials \\
+      -d scope='openid urn:zitadel:iam:org:project:id:{project}:aud' {issuer}/oauth/v2/token
+    curl -s -u {}:{} -d token=TOKEN {issuer}/oauth/v2/introspect
   - point any OpenID Connect library at the issuer with the web app's id and secret
   - stop with Ctrl-C and start again: the data stays; remove {data} to begin anew
 ",
@@ -121,8 +130,14 @@ Try
             service.client_secret,
             user.username,
             self.sign_in_url(),
+            web.client_id,
+            web.client_secret,
+            web.redirect_uri,
             service.client_id,
             service.client_secret,
+            api.client_id,
+            api.client_secret,
+            project = PROJECT,
             data = data.display(),
             path = path.display(),
         ));

@@ -10,7 +10,7 @@ use crate::config::sources::Sources;
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::say;
 use crate::serve::{self, Serving, Signals};
-use crate::telemetry;
+use crate::{steps, telemetry};
 use credentials::Credentials;
 
 /// How far behind the port base the operations side listens; the port between belongs to the peers.
@@ -22,7 +22,9 @@ pub(crate) async fn run(options: DemoOptions) -> Outcome<()> {
     telemetry::start_logging(&config);
     let path = options.data.join("credentials");
     let known = Credentials::read(&path)?;
-    if known.is_none() {
+    if known.is_none() && options.data.join("node-1").exists() {
+        say("The credentials file is gone: making new passwords and secrets for the data that is there …");
+    } else if known.is_none() {
         say("First start: making an instance, its signing keys, an organization, applications and users …");
     }
     let mut signals = Signals::take()?;
@@ -42,6 +44,8 @@ pub(crate) async fn run(options: DemoOptions) -> Outcome<()> {
 
 async fn start(config: &mut Config, known: Option<Credentials>) -> Outcome<(Serving, Credentials)> {
     let open = serve::open(config).await?;
+    // Credentials without the data that they open are worth nothing.
+    let known = if steps::is_begun(&open.node.service).await? { known } else { None };
     let credentials = match known {
         Some(known) => known,
         None => seed::seed(&open.node.service, &config.public_url).await?,

@@ -17,6 +17,9 @@ use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
 use identity::user::{Profile, UserKind};
 
+/// The id of the project that the demo's applications are in.
+pub(super) const PROJECT: &str = "portal";
+
 const WEB_REDIRECT: &str = "http://localhost:9999/callback";
 const WEB_REDIRECT_BY_ADDRESS: &str = "http://127.0.0.1:9999/callback";
 const WEB_POST_LOGOUT: &str = "http://localhost:9999/";
@@ -31,7 +34,7 @@ pub(crate) async fn seed(service: &Service, url: &PublicUrl) -> Outcome<Credenti
     steps.own_project(&acme).await?;
 
     let portal = Project { name: name("Portal")?, role_assertion: true, role_check: false };
-    let portal = steps.resource("portal", &acme, portal).await?;
+    let portal = steps.resource(PROJECT, &acme, portal).await?;
     for (key, title) in [("reader", "Reader"), ("editor", "Editor"), ("admin", "Portal administrator")] {
         let role = Role { key: role_key(key)?, display_name: name(title)?, group: None };
         steps.resource(&format!("portal-role-{key}"), &portal, role).await?;

@@ -24,8 +24,9 @@ const BOOTSTRAP: &str = "bootstrap";
 /// Where secrets go that are otherwise shown once.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Files {
-    /// Takes the administrator's password from this file, or writes it there if the file does not exist; otherwise it
-    /// is printed once on the terminal
+    /// Takes the administrator's password (12 characters or more) from this file, or writes it there if the file does
+    /// not exist. Without this option it is printed once on the terminal, or, where there is none, written to
+    /// admin.password in the data folder: remove that file after reading
     #[arg(long, value_name = "FILE")]
     pub(crate) admin_password_file: Option<PathBuf>,
     /// Makes a service account that owns the instance, and writes its client id and secret to this file as JSON

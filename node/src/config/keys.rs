@@ -42,8 +42,8 @@ keys! {
     PUBLIC_LISTEN "public.listen" "127.0.0.1:8080" "address of the public side: loopback, because it speaks plain HTTP";
     PUBLIC_URL "public.url" "" "scheme, host and port of the issuer; not given: http://localhost with the port of public.listen";
     OPERATIONS_LISTEN "operations.listen" "127.0.0.1:8082" "address of /live, /ready, /metrics and /cluster";
-    MASTER_KEY_FILE "master_key_file" "" "file with the master key; several keys may stand in it, the first one wraps";
-    MASTER_KEY "master_key" "" "the master key itself: 64 hexadecimal digits; environment only";
+    MASTER_KEY_FILE "master_key_file" "" "file with the master key, several may stand in it, the first one wraps; not given: master.key in the data folder, better kept elsewhere";
+    MASTER_KEY "master_key" "" "the master key itself: 64 hexadecimal digits or 43 of base64url; environment only";
     MEMORY "memory" "256MiB" "memory of the embedded store: caches and write buffers";
     RETENTION_BYTES "retention.bytes" "256MiB" "the log is cut when its entries hold more than this";
     RETENTION_AGE "retention.age" "7d" "entries of the log older than this go; at most 30d, so that erasure ends there too";

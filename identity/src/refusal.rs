@@ -47,7 +47,6 @@ refusals! {
     23 NoRole "no_role" "the project admits only users who hold a role in it";
     24 FamilyNotAlive "family_not_alive" "the refresh token is not valid";
     25 FlowNotAllowed "flow_not_allowed" "the application is not allowed to use this flow";
-    26 InUse "in_use" "something still refers to this; remove that first";
     27 LevelNotSupported "level_not_supported" "a member of the cluster does not support this level";
     28 NotDue "not_due" "this is not due yet";
 }

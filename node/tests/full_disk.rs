@@ -8,19 +8,20 @@ use std::path::PathBuf;
 struct Small(tempfile::TempDir);
 
 impl Small {
-    /// `None` where mounting is not allowed.
-    fn mount() -> Option<Small> {
+    /// Needs the right to mount: a test that did not run must not pass.
+    fn mount() -> Small {
         let folder = tempfile::tempdir().unwrap();
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"])
             .arg(folder.path())
             .output()
             .unwrap();
-        if !mount.status.success() {
-            println!("not run: {}", String::from_utf8_lossy(&mount.stderr).trim());
-            return None;
-        }
-        Some(Small(folder))
+        assert!(
+            mount.status.success(),
+            "a tmpfs can't be mounted ({}): run as root, or under `unshare --user --map-root-user --mount`",
+            String::from_utf8_lossy(&mount.stderr).trim()
+        );
+        Small(folder)
     }
 
     /// Takes all space but `left` bytes.
@@ -41,7 +42,7 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_ends_a_node_which_starts_again_with_space() {
-    let Some(disk) = Small::mount() else { return };
+    let disk = Small::mount();
     let dir = disk.0.path().join("data");
     let running = Node::start(&dir);
     let digest = running.cluster()["digest"].clone();
@@ -61,7 +62,7 @@ fn a_full_disk_ends_a_node_which_starts_again_with_space() {
 
 #[test]
 fn a_disk_that_is_full_at_the_beginning_is_named() {
-    let Some(disk) = Small::mount() else { return };
+    let disk = Small::mount();
     let dir = disk.0.path().join("data");
     for left in [0, 8 << 10, 16 << 10, 32 << 10, 64 << 10] {
         let ballast = disk.fill(left);

@@ -13,20 +13,21 @@ use crate::fixture::*;
 struct Small(tempfile::TempDir);
 
 impl Small {
-    /// `None` where mounting is not allowed.
-    fn mount() -> Option<Small> {
+    /// Needs the right to mount: a test that did not run must not pass.
+    fn mount() -> Small {
         let folder = tempfile::tempdir().unwrap();
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"])
             .arg(folder.path())
             .output()
             .unwrap();
-        if !mount.status.success() {
-            println!("not run: {}", String::from_utf8_lossy(&mount.stderr).trim());
-            return None;
-        }
+        assert!(
+            mount.status.success(),
+            "a tmpfs can't be mounted ({}): run as root, or under `unshare --user --map-root-user --mount`",
+            String::from_utf8_lossy(&mount.stderr).trim()
+        );
         storage::create(&folder.path().join("data"), &IDENTITY).unwrap();
-        Some(Small(folder))
+        Small(folder)
     }
 
     fn dir(&self) -> std::path::PathBuf {
@@ -61,7 +62,7 @@ fn counting() -> (Options, Arc<AtomicUsize>) {
 
 #[test]
 fn a_full_disk_stops_the_log_and_loses_nothing_acknowledged() {
-    let Some(disk) = Small::mount() else { return };
+    let disk = Small::mount();
     let (options, calls) = counting();
     let log = Log::open(&disk.dir(), &IDENTITY, &options).unwrap();
     let ballast = disk.fill(3 << 20);
@@ -92,7 +93,7 @@ fn a_full_disk_stops_the_log_and_loses_nothing_acknowledged() {
 
 #[test]
 fn a_full_disk_stops_the_state_which_goes_on_from_what_was_durable() {
-    let Some(disk) = Small::mount() else { return };
+    let disk = Small::mount();
     let (options, calls) = counting();
     let state = State::open(&disk.dir(), &IDENTITY, &options).unwrap();
     write(&state, 1);
@@ -116,7 +117,7 @@ fn a_full_disk_stops_the_state_which_goes_on_from_what_was_durable() {
 
 #[test]
 fn a_full_disk_refuses_a_new_folder() {
-    let Some(disk) = Small::mount() else { return };
+    let disk = Small::mount();
     let _ballast = disk.fill(0);
     let refused = storage::create(&disk.0.path().join("another"), &IDENTITY);
     assert!(matches!(refused, Err(Error::DiskFull { .. })), "{refused:?}");

@@ -177,7 +177,6 @@ fn not_answered(refusal: Refusal) -> NotAnswered {
         | R::RequestUsed
         | R::FamilyNotAlive
         | R::FlowNotAllowed
-        | R::InUse
         | R::LevelNotSupported
         | R::NotDue => NotAnswered::Over,
     }

@@ -240,7 +240,6 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         | R::RequestUsed
         | R::NoRole
         | R::FamilyNotAlive
-        | R::InUse
         | R::LevelNotSupported
         | R::NotDue => Error::InvalidGrant("what was presented is not valid, or not any more"),
     }

@@ -1,16 +1,17 @@
 //! The authorization code grant (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.5).
 
-use super::{Granted, In, application, required, view_at};
+use super::{Granted, application, required, view_at};
 use crate::error::Error;
 use api_core::Service;
 use api_core::extract::client::Client;
 use api_core::extract::form::Parameters;
+use api_core::extract::tenant::Tenant;
 use api_core::secrets;
 use identity::grant::code::{self, RedeemCode, Redeemed};
 
 pub(super) async fn redeem(
     service: &Service,
-    tenant: In<'_>,
+    tenant: &Tenant,
     client: &Client,
     form: &Parameters,
 ) -> Result<Granted, Error> {

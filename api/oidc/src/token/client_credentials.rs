@@ -1,17 +1,18 @@
 //! The client credentials grant (RFC 6749 §4.4): for service accounts. It writes nothing to the log.
 
-use super::{Granted, In};
+use super::Granted;
 use crate::error::{Error, internal};
 use api_core::View;
 use api_core::extract::client::Client;
 use api_core::extract::form::Parameters;
+use api_core::extract::tenant::Tenant;
 use identity::grant::code::may_sign_in;
 use identity::grant::scope;
 use identity::reader::No;
 
 pub(super) fn grant(
     view: View,
-    tenant: In<'_>,
+    tenant: &Tenant,
     client: &Client,
     form: &Parameters,
 ) -> Result<Granted, Error> {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use api_core::Service;
 use api_core::extract::client::{Client, authenticate};
 use api_core::extract::form::Parameters;
-use api_core::extract::tenant::{Tenant, tenant};
+use api_core::extract::tenant::tenant;
 use api_core::limits::SIGNING_STALENESS_MAX;
 use api_core::{Freshness, View};
 use axum::Json;
@@ -93,9 +93,6 @@ fn required<'f>(form: &'f Parameters, name: &'static str) -> Result<&'f str, Err
 async fn view_at(service: &Service, position: api_core::Position) -> Result<View, Error> {
     Ok(service.at_least(position).await?)
 }
-
-/// The tenant is told apart from the client on purpose: a client is looked up in its tenant only.
-type In<'t> = &'t Tenant;
 
 fn application(client: &Client) -> Result<(), Error> {
     match client {

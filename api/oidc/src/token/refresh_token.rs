@@ -1,10 +1,11 @@
 //! The refresh token grant (RFC 6749 §6), rotated: each token advances its family once.
 
-use super::{Granted, In, application, required, view_at};
+use super::{Granted, application, required, view_at};
 use crate::error::Error;
 use api_core::Service;
 use api_core::extract::client::Client;
 use api_core::extract::form::Parameters;
+use api_core::extract::tenant::Tenant;
 use api_core::secrets;
 use crypto::{Secret, draw};
 use identity::grant::scope;
@@ -13,7 +14,7 @@ use identity::token::family::{self, AdvanceFamily, Advanced, Family};
 
 pub(super) async fn advance(
     service: &Service,
-    tenant: In<'_>,
+    tenant: &Tenant,
     client: &Client,
     form: &Parameters,
 ) -> Result<Granted, Error> {

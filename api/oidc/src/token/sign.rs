@@ -1,10 +1,11 @@
 //! The last phase: claims from the view in which the grant stands, signed with a parsed key.
 
-use super::{Granted, In};
+use super::Granted;
 use crate::claims;
 use crate::error::{Error, internal};
 use crate::jwt::{AccessToken, Audience, IdToken};
 use api_core::extract::client::Client;
+use api_core::extract::tenant::Tenant;
 use api_core::{Service, View};
 use crypto::{Secret, draw};
 use identity::application::{Application, TokenAlg};
@@ -32,7 +33,7 @@ pub(super) struct Tokens {
 
 pub(super) async fn tokens(
     service: &Service,
-    tenant: In<'_>,
+    tenant: &Tenant,
     client: &Client,
     granted: Granted,
 ) -> Result<Tokens, Error> {
@@ -64,7 +65,7 @@ struct OfFamily {
 
 async fn of_family(
     service: &Service,
-    tenant: In<'_>,
+    tenant: &Tenant,
     application: &Record<Application>,
     of: OfFamily,
     refresh: Option<Secret<String>>,
@@ -135,7 +136,7 @@ async fn of_family(
 
 async fn of_service(
     service: &Service,
-    tenant: In<'_>,
+    tenant: &Tenant,
     view: &View,
     user: &Record<User>,
     generation: u32,

@@ -35,6 +35,9 @@ pub mod permission;
 pub mod sweep;
 pub mod tx;
 
+// The cluster's own records.
+pub mod cluster;
+
 // Plain resources.
 pub mod change;
 pub mod resource;

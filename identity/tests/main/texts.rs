@@ -1,6 +1,8 @@
 //! Texts that are parsed once: what is registered, what is typed, what is asked for.
 
 use identity::application::redirect_uri::{RedirectUri, Scheme};
+use identity::cluster::address::PeerAddress;
+use identity::cluster::version::ProgramVersion;
 use identity::grant::scope;
 use identity::id::Id;
 use identity::name::{EmailAddress, HostName, LanguageTag, Name, Username};
@@ -117,6 +119,71 @@ fn names_have_no_hidden_characters() {
     check(RoleKey::parse, &["admin", "a:b-c"], &["", "a b", "\u{e9}"]);
     check(Id::parse, &["1", "a:b/c"], &["", "a b", "\u{e9}", "a\n", &long]);
     assert_eq!(Username::parse("ALICE\u{c4}").unwrap().folded(), "alice\u{c4}", "ASCII folds, nothing else");
+}
+
+#[test]
+fn a_peer_address_names_a_host_that_others_can_reach_and_a_port() {
+    check(
+        PeerAddress::parse,
+        &[
+            "a:1",
+            "node-2.example:8081",
+            "127.0.0.1:65535",
+            "[::1]:8081",
+            "[2001:db8::5:0:1]:8081",
+            "[1:2:3:4:5:6:7:8]:1",
+            "[fe80::]:1",
+        ],
+        &[
+            "",
+            ":",
+            "node",
+            "node:",
+            ":8081",
+            "node:0",
+            "node:08081",
+            "node:+1",
+            "node:65536",
+            "node: 1",
+            "NODE:1",
+            "a b:1",
+            "\u{e9}:1",
+            "http://node:1",
+            "user@node:1",
+            "node:1/",
+            "node:1:2",
+            "::1:8081",
+            "[::1]",
+            "[::1]:",
+            "[::1",
+            "[]:1",
+            "[:]:1",
+            "[:::]:1",
+            "[1::2::3]:1",
+            "[12345::]:1",
+            "[1:2:3:4:5:6:7]:1",
+            "[1:2:3:4:5:6:7:8:9]:1",
+            "[1:2:3:4:5:6:7::8]:1",
+            "[::FF]:1",
+            "[::ffff:1.2.3.4]:1",
+            "[fe80::1%eth0]:1",
+            "[node]:1",
+            "0.0.0.0:1",
+            "[::]:1",
+        ],
+    );
+    let host = |length: usize| ["x".repeat(63), "y".repeat(63), "z".repeat(63), "w".repeat(length)].join(".");
+    assert!(PeerAddress::parse(&format!("{}:65535", host(61))).is_ok());
+    assert!(PeerAddress::parse(&format!("{}:65535", host(62))).is_err());
+    let host = |text: &str| PeerAddress::parse(text).unwrap().host().to_owned();
+    assert_eq!(host("[::1]:8081"), "[::1]");
+    assert_eq!(host("node.example:1"), "node.example");
+    let (longest, longer) = ("x".repeat(64), "x".repeat(65));
+    check(
+        ProgramVersion::parse,
+        &["", "0.1.0-rc.1+abc", &longest],
+        &[" ", "0.1 0", "\u{e9}", "1\n", &longer],
+    );
 }
 
 #[test]

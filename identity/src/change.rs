@@ -360,8 +360,8 @@ fn diff<T: Resource>(tx: &Tx<'_, '_>, id: &Id, before: Option<&T>, after: Option
     Ok(fields)
 }
 
-/// The encoded members of a spec, in the order of their numbers.
-fn members<T: Resource>(spec: &T) -> Vec<Vec<u8>> {
+/// The encoded members of a value, in the order of their numbers.
+pub(crate) fn members<T: Encode<()>>(spec: &T) -> Vec<Vec<u8>> {
     let bytes = encode(spec);
     let mut d = Decoder::new(&bytes);
     let mut members = Vec::new();

@@ -140,6 +140,14 @@ pub static COMMANDS: &[Line] = &[
     line::<crate::token::family::RevokeFamily>(),
     line::<crate::token::deny::DenyToken>(),
     line::<crate::signing_key::RotateKeys>(),
+    line::<crate::cluster::node::FoundCluster>(),
+    line::<crate::cluster::token::CreateJoinToken>(),
+    line::<crate::cluster::token::RevokeJoinToken>(),
+    line::<crate::cluster::token::AdmitNode>(),
+    line::<crate::cluster::node::RecordNode>(),
+    line::<crate::cluster::membership::SetNodeRole>(),
+    line::<crate::cluster::membership::ReplaceNode>(),
+    line::<crate::cluster::membership::RemoveNode>(),
 ];
 
 /// The line of a number, among the tables given.

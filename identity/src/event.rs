@@ -72,6 +72,12 @@ events! {
     10 KeyRetired Configuration "retired the signing key";
     11 Erased Configuration "erased the personal data of";
     12 LevelRaised Configuration "raised the level of";
+    13 NodeFounded Configuration "founded the cluster with";
+    14 NodeAdmitted Configuration "admitted";
+    15 NodeReported Configuration "recorded what was reported by";
+    16 NodeRoleSet Configuration "set the wanted role of";
+    17 NodeRemoved Configuration "removed for ever";
+    18 JoinTokenUsed Configuration "admitted a node by";
     20 SignedIn Security "signed in with a password as";
     21 PasswordFailed Security "failed to prove the password of";
     22 PasswordSet Security "set the password of";

@@ -48,6 +48,8 @@ kinds! {
     19 Answered "answered_request";
     20 PersonKey "person_key";
     21 Cluster "cluster";
+    22 Node "node";
+    23 JoinToken "join_token";
     240 Probe "probe";
 }
 

@@ -49,4 +49,8 @@ refusals! {
     25 FlowNotAllowed "flow_not_allowed" "the application is not allowed to use this flow";
     27 LevelNotSupported "level_not_supported" "a member of the cluster does not support this level";
     28 NotDue "not_due" "this is not due yet";
+    29 NodeRemoved "node_removed" "the node was removed from the cluster for ever; join it with a new token and an empty disk";
+    30 LastVoter "last_voter" "the last voter can't be removed or demoted; promote another node first";
+    31 JoinTokenInvalid "join_token_invalid" "the join token is unknown, wrong or expired; create a new one";
+    32 JoinTokenUsed "join_token_used" "the join token has admitted a node; create another token, or remove that node";
 }

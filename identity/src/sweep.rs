@@ -7,6 +7,7 @@ use crate::administrator::Administrator;
 use crate::application::Application;
 use crate::authorization::Authorization;
 use crate::change;
+use crate::cluster::token::JoinToken;
 use crate::command::{Access, Command};
 use crate::encoding::decode_row;
 use crate::event::What;
@@ -123,6 +124,12 @@ fn expire(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
                 tx.tell(What::KeyRetired, kind, id, None, Vec::new())?;
             }
         }
+        Kind::JoinToken => {
+            // One that was revoked and created again under its id has another time to end.
+            if tx.reader().row::<JoinToken>(id)?.is_some_and(|token| token.expires <= now) {
+                tx.remove(kind, id);
+            }
+        }
         Kind::Code | Kind::Answered | Kind::Denied => tx.remove(kind, id),
         Kind::Instance
         | Kind::Domain
@@ -139,6 +146,7 @@ fn expire(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
         | Kind::ClientSecret
         | Kind::PersonKey
         | Kind::Cluster
+        | Kind::Node
         | Kind::Probe => return Err(Fault(format!("a {} does not expire", kind.word())).into()),
     }
     Ok(())
@@ -206,6 +214,8 @@ macro_rules! by_kind {
             | Kind::Answered
             | Kind::PersonKey
             | Kind::Cluster
+            | Kind::Node
+            | Kind::JoinToken
             | Kind::Probe => Err(Fault(format!("a {} hangs under nothing", $kind.word())).into()),
         }
     };

@@ -178,7 +178,11 @@ fn not_answered(refusal: Refusal) -> NotAnswered {
         | R::FamilyNotAlive
         | R::FlowNotAllowed
         | R::LevelNotSupported
-        | R::NotDue => NotAnswered::Over,
+        | R::NotDue
+        | R::NodeRemoved
+        | R::LastVoter
+        | R::JoinTokenInvalid
+        | R::JoinTokenUsed => NotAnswered::Over,
     }
 }
 

@@ -241,7 +241,11 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         | R::NoRole
         | R::FamilyNotAlive
         | R::LevelNotSupported
-        | R::NotDue => Error::InvalidGrant("what was presented is not valid, or not any more"),
+        | R::NotDue
+        | R::NodeRemoved
+        | R::LastVoter
+        | R::JoinTokenInvalid
+        | R::JoinTokenUsed => Error::InvalidGrant("what was presented is not valid, or not any more"),
     }
 }
 

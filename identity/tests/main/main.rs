@@ -1,6 +1,7 @@
 //! The domain as a whole, in memory: given commands, when a command, then events or a refusal.
 
 mod claims;
+mod cluster;
 mod codes;
 mod diagnostic;
 mod families;

@@ -5,6 +5,9 @@ use identity::administrator::Administrator;
 use identity::application::{Application, TokenAlg};
 use identity::authorization::Authorization;
 use identity::change::{Create, Update};
+use identity::cluster::membership::{RemoveNode, ReplaceNode, SetNodeRole};
+use identity::cluster::node::{FoundCluster, Wanted};
+use identity::cluster::token::{CreateJoinToken, RevokeJoinToken};
 use identity::command::{COMMANDS, Command, RESOURCES};
 use identity::credential::password::SetPassword;
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
@@ -28,6 +31,7 @@ use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf};
 use identity::signing_key::RotateKeys;
 use identity::sweep::Sweep;
+use identity::testing::cluster;
 use identity::testing::fixtures::{World, id, name};
 use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::token::deny::DenyToken;
@@ -189,12 +193,30 @@ fn others(world: &mut World, acme: &Tenant) -> Vec<Line> {
     ]
 }
 
+fn of_the_cluster(world: &mut World) -> Vec<Line> {
+    world.found_cluster();
+    let (second, third) = (world.join(Wanted::Voter), world.join(Wanted::Learner));
+    let (ticket, secret) = (world.ticket(Wanted::Voter), Hash::of(b"x"));
+    let token = CreateJoinToken { id: id("t"), secret, lifetime_secs: 60, wanted: Wanted::Voter };
+    vec![
+        line(SYSTEM, &FoundCluster { address: cluster::address(1) }, "S"),
+        line(SYSTEM, &token, "S"),
+        line(SYSTEM, &RevokeJoinToken { id: ticket.token.clone() }, "S"),
+        line(SYSTEM, &ticket, "S"),
+        line(SYSTEM, &cluster::report(second), "S"),
+        line(SYSTEM, &SetNodeRole { node: third, wanted: Wanted::Voter }, "S"),
+        line(SYSTEM, &ReplaceNode { old: second, new: third }, "S"),
+        line(SYSTEM, &RemoveNode { node: second }, "S"),
+    ]
+}
+
 fn matrix() -> (World, Tenants, Vec<Line>) {
     let (mut world, tenants) = World::standard();
     // So that the organization of the IAM owner may go.
     world.appoint(InstanceId(1), &tenants.globex.user.id, Within::Instance, AdministratorRole::IamOwner);
     let mut lines = resources(&mut world, &tenants.acme);
     lines.extend(others(&mut world, &tenants.acme));
+    lines.extend(of_the_cluster(&mut world));
     (world, tenants, lines)
 }
 

@@ -7,6 +7,11 @@ use identity::application::redirect_uri::RedirectUri;
 use identity::application::{Application, ApplicationKind, ClientAuth, TokenAlg};
 use identity::authorization::Authorization;
 use identity::change::{Create, Delete, SetState, Update};
+use identity::cluster::address::PeerAddress;
+use identity::cluster::membership::{RemoveNode, ReplaceNode, SetNodeRole};
+use identity::cluster::node::{FoundCluster, Node, NodeState, RecordNode, Wanted};
+use identity::cluster::token::{AdmitNode, CreateJoinToken, JoinToken, RevokeJoinToken, Used};
+use identity::cluster::version::ProgramVersion;
 use identity::command::Command;
 use identity::credential::password::{Password, ProvePassword, Renews, SetPassword};
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
@@ -162,6 +167,28 @@ fn changes<T: Resource>(spec: T, birth: T::Birth) -> Vec<Sample> {
     samples
 }
 
+fn address() -> PeerAddress {
+    PeerAddress::parse("node-2.example:8081").unwrap()
+}
+
+fn version() -> ProgramVersion {
+    ProgramVersion::parse("0.1.0").unwrap()
+}
+
+fn of_the_cluster() -> Vec<Sample> {
+    let (token, secret, wanted) = (id("t1"), hash(11), Wanted::Learner);
+    vec![
+        command(&FoundCluster { address: address() }),
+        command(&CreateJoinToken { id: token.clone(), secret, lifetime_secs: 3600, wanted }),
+        command(&RevokeJoinToken { id: token.clone() }),
+        command(&AdmitNode { token, secret, key: hash(12), address: address() }),
+        command(&RecordNode { node: 2, address: address(), version: version(), level_min: 1, level_max: 3 }),
+        command(&SetNodeRole { node: 2, wanted }),
+        command(&ReplaceNode { old: 2, new: 3 }),
+        command(&RemoveNode { node: 2 }),
+    ]
+}
+
 /// One of every command, those of tests too.
 pub(crate) fn commands() -> Vec<Sample> {
     let new = Some(NewKey { kid: id("kid"), jwk: "{}".into(), sealed: sealed() });
@@ -208,6 +235,7 @@ pub(crate) fn commands() -> Vec<Sample> {
         command(&RotateKeys { alg: TokenAlg::Es256, new }),
         command(&Poison { target: id("p") }),
     ];
+    samples.extend(of_the_cluster());
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
     samples.extend(changes(role(), ()));
@@ -290,6 +318,22 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&ClientSecret { generation: 2, hash: hash(5), set: NOW }),
         row(&Answered {}),
         row(&person_key()),
+        row(&Node {
+            number: 2,
+            address: address(),
+            wanted: Wanted::Learner,
+            version: version(),
+            level_min: 1,
+            level_max: 3,
+            state: NodeState::Removed,
+        }),
+        row(&JoinToken {
+            id: id("t1"),
+            secret: hash(11),
+            expires: LATER,
+            wanted: Wanted::Learner,
+            used: Some(Used { by: 2, key: hash(12) }),
+        }),
         record(probe()),
     ]
 }

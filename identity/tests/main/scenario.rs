@@ -5,6 +5,9 @@ use identity::application::Application;
 use identity::application::TokenAlg;
 use identity::authorization::Authorization;
 use identity::change::{Create, Delete, SetState, Update};
+use identity::cluster::membership::{RemoveNode, ReplaceNode, SetNodeRole};
+use identity::cluster::node::Wanted;
+use identity::cluster::token::RevokeJoinToken;
 use identity::credential::password::Renews;
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
 use identity::credential::throttle::{FailPassword, Unlock};
@@ -45,7 +48,28 @@ pub(crate) fn world() -> World {
         world.must(&Caller::system(), acme.instance, &Sweep { limit: 7 });
     }
     world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });
+    cluster(&mut world);
     world
+}
+
+/// Nodes come and go, and what they came by ends.
+fn cluster(world: &mut World) {
+    let system = Caller::system();
+    world.found_cluster();
+    let second = world.join(Wanted::Voter);
+    let third = world.join(Wanted::Learner);
+    world.must(&system, SYSTEM, &SetNodeRole { node: third, wanted: Wanted::Voter });
+    let revoked = world.ticket(Wanted::Voter);
+    world.must(&system, SYSTEM, &RevokeJoinToken { id: revoked.token.clone() });
+    world.run(&system, SYSTEM, &revoked).unwrap_err();
+    let ticket = world.ticket(Wanted::Learner);
+    let fourth = world.must(&system, SYSTEM, &ticket).node;
+    assert_eq!(world.must(&system, SYSTEM, &ticket).node, fourth);
+    world.must(&system, SYSTEM, &ReplaceNode { old: second, new: fourth });
+    world.must(&system, SYSTEM, &RemoveNode { node: third });
+    world.run(&system, SYSTEM, &RemoveNode { node: third }).unwrap_err();
+    world.advance_secs(3600);
+    world.must(&system, SYSTEM, &Sweep { limit: 2000 });
 }
 
 fn system(world: &mut World, umbra: &Tenant) {

@@ -1,5 +1,6 @@
 //! The level of the cluster: which shapes and behaviours every member has on. New ones appear only above it.
 
+use crate::cluster::node::{Node, nodes};
 use crate::command::{Access, command};
 use crate::encoding::{Stored, decode_row};
 use crate::event::What;
@@ -12,8 +13,9 @@ use minicbor::{Decode, Encode};
 
 /// The lowest level this program runs.
 pub const MIN: u32 = 1;
-/// The highest level this program runs.
-pub const MAX: u32 = 1;
+/// The highest level this program runs. The feature `next-level` builds the program of the next release as far as tests
+/// of mixed clusters need it: it runs one level more, and does nothing else differently.
+pub const MAX: u32 = if cfg!(feature = "next-level") { 2 } else { 1 };
 
 #[derive(Encode, Decode)]
 struct Level(#[n(0)] u32);
@@ -33,7 +35,7 @@ pub fn current(read: &dyn Read) -> Result<u32, Fault> {
     }
 }
 
-/// Turns a higher level on, for ever. Refused above what this program runs.
+/// Turns a higher level on, for ever. Refused unless every node that belongs to the cluster has recorded that it runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RaiseLevel {
     /// The new level.
@@ -45,8 +47,16 @@ command!(4 RaiseLevel -> u32, |_, _| Ok(Access::System), |self, tx| {
     if tx.instance != SYSTEM {
         return Err(Refusal::InvalidSpec.into());
     }
-    if self.level < tx.level() || self.level > MAX {
+    let mut members = nodes(&tx.reader())?;
+    members.retain(Node::is_active);
+    // Judged on the records and never on what this program runs: builds differ in that, and replicas must not. Where
+    // nobody has recorded anything, nobody has said that he runs a higher level.
+    let unsaid = members.is_empty() && self.level > tx.level();
+    if self.level < tx.level() || unsaid || !members.iter().all(|node| node.runs(self.level)) {
         return Err(Refusal::LevelNotSupported.into());
+    }
+    if self.level > MAX {
+        return Err(Fault(format!("the cluster rises to level {}; run a version that knows it", self.level)).into());
     }
     if self.level > tx.level() {
         tx.put_raw(key(), &Level(self.level));

@@ -9,9 +9,11 @@ use identity::cluster::token::{
 };
 use identity::cluster::version::ProgramVersion;
 use identity::command::Command;
+use identity::encoding::encode;
 use identity::envelope::Caller;
 use identity::event::{Value, What};
 use identity::id::{Hash, InstanceId, SYSTEM};
+use identity::level::{self, RaiseLevel};
 use identity::refusal::Refusal;
 use identity::sweep::{Sweep, is_due};
 use identity::testing::cluster::{address, report};
@@ -291,6 +293,64 @@ fn a_node_is_replaced_in_one_step_even_the_last_voter() {
 }
 
 #[test]
+fn the_level_is_judged_on_what_every_member_recorded() {
+    let mut world = three();
+    let raise = RaiseLevel { level: 1 };
+    assert_eq!(when(&mut world, &raise).told(&[]), 1);
+    for (level_min, level_max) in [(2, 2), (7, 9)] {
+        world.must(&Caller::system(), SYSTEM, &RecordNode { level_min, level_max, ..report(3) });
+        when(&mut world, &raise).refused(Refusal::LevelNotSupported);
+    }
+    when(&mut world.clone(), &RemoveNode { node: 1 }).told(&[What::NodeRemoved]);
+    when(&mut world, &raise).refused(Refusal::LevelNotSupported);
+    when(&mut world, &RemoveNode { node: 3 }).told(&[What::NodeRemoved]);
+    assert_eq!(when(&mut world, &raise).told(&[]), 1);
+    // One that has joined and said nothing might run anything.
+    let ticket = world.ticket(Wanted::Learner);
+    let silent = world.must(&Caller::system(), SYSTEM, &ticket).node;
+    when(&mut world, &raise).refused(Refusal::LevelNotSupported);
+    world.must(&Caller::system(), SYSTEM, &report(silent));
+    when(&mut world, &raise).told(&[]);
+    when(&mut world, &RaiseLevel { level: level::MAX + 1 }).refused(Refusal::LevelNotSupported);
+    when(&mut world, &RaiseLevel { level: 0 }).refused(Refusal::LevelNotSupported);
+}
+
+#[test]
+fn a_program_that_is_older_than_the_records_say_stops_instead_of_disagreeing() {
+    let mut world = three();
+    for number in 1..=3 {
+        let newer = RecordNode { level_max: level::MAX + 1, ..report(number) };
+        world.must(&Caller::system(), SYSTEM, &newer);
+    }
+    let raise = world.envelope(&Caller::system(), SYSTEM, &RaiseLevel { level: level::MAX + 1 });
+    let fault = world.execute(&encode(&raise)).unwrap_err();
+    assert!(fault.0.contains("run a version that knows it"), "{fault}");
+}
+
+#[cfg(feature = "next-level")]
+#[test]
+fn the_next_level_waits_for_the_last_old_node() {
+    let mut world = three();
+    let raise = RaiseLevel { level: 2 };
+    let newer = |number| RecordNode { level_max: 2, ..report(number) };
+    for number in [1, 2] {
+        when(&mut world, &raise).refused(Refusal::LevelNotSupported);
+        world.must(&Caller::system(), SYSTEM, &newer(number));
+    }
+    when(&mut world, &raise).refused(Refusal::LevelNotSupported);
+    let (mut updated, mut removed) = (world.clone(), world);
+    updated.must(&Caller::system(), SYSTEM, &newer(3));
+    removed.must(&Caller::system(), SYSTEM, &RemoveNode { node: 3 });
+    for world in [&mut updated, &mut removed] {
+        assert_eq!(when(world, &raise).told(&[What::LevelRaised]), 2);
+        assert_eq!(level::current(&world.tables).unwrap(), 2);
+        when(world, &raise).told(&[]);
+        when(world, &RaiseLevel { level: 1 }).refused(Refusal::LevelNotSupported);
+    }
+    when(&mut World::empty(), &raise).refused(Refusal::LevelNotSupported);
+}
+
+#[test]
 fn only_the_system_in_its_own_instance_speaks_of_the_cluster() {
     let (mut world, Tenants { acme, .. }) = World::standard();
     world.found_cluster();
@@ -314,6 +374,7 @@ fn only_the_system_in_its_own_instance_speaks_of_the_cluster() {
     check(&mut world, instance, &owner, &SetNodeRole { node: third, wanted: Wanted::Voter });
     check(&mut world, instance, &owner, &ReplaceNode { old: second, new: third });
     check(&mut world, instance, &owner, &RemoveNode { node: second });
+    check(&mut world, instance, &owner, &RaiseLevel { level: 1 });
     // Readers find the cluster from wherever they look.
     assert_eq!(nodes(&world.reader(instance)).unwrap().len(), 3);
     assert_eq!(tokens(&world.reader(instance)).unwrap().len(), 3);

@@ -430,7 +430,9 @@ fn an_instance_is_created_with_a_key_that_opens_and_the_next_number() {
     world.when(&system, InstanceId(1), &command).refused(Refusal::AlreadyExists);
     world.when(&system, identity::id::SYSTEM, &command).told(&[What::Created, What::Created]);
     let raise = |level| identity::level::RaiseLevel { level };
-    world.when(&system, identity::id::SYSTEM, &raise(2)).refused(Refusal::LevelNotSupported);
+    world
+        .when(&system, identity::id::SYSTEM, &raise(identity::level::MAX + 1))
+        .refused(Refusal::LevelNotSupported);
     world.when(&system, identity::id::SYSTEM, &raise(0)).refused(Refusal::LevelNotSupported);
     world.when(&system, InstanceId(1), &raise(1)).refused(Refusal::InvalidSpec);
 }

@@ -70,6 +70,8 @@ fn cluster(world: &mut World) {
     world.run(&system, SYSTEM, &RemoveNode { node: third }).unwrap_err();
     world.advance_secs(3600);
     world.must(&system, SYSTEM, &Sweep { limit: 2000 });
+    // The one that has not reported yet still keeps the level where it is.
+    world.run(&system, SYSTEM, &RaiseLevel { level: 1 }).unwrap_err();
 }
 
 fn system(world: &mut World, umbra: &Tenant) {

@@ -56,6 +56,9 @@ pub enum Error {
     #[error("claims cannot be written as JSON: {detail}")]
     Claims { detail: String },
 
+    #[error("a certificate can't be used: {why}")]
+    Certificate { why: String },
+
     #[error("token refused: {0}")]
     Token(#[from] TokenFault),
 }

@@ -2,12 +2,14 @@
 //!
 //! What is deliberately absent: a clock, the environment, files, and a source of chance. Salts, nonces and
 //! key bytes come in as arguments, drawn by the caller from an [`Entropy`]; expiry is judged by callers who
-//! hold a clock. The one exception is [`SigningKey::generate`], which says so.
+//! hold a clock. Exceptions are [`SigningKey::generate`] and
+//! [`certificate`], which say so.
 //!
 //! Reading order: [`Secret`] and [`digest`] are the alphabet; [`seal`] and [`sealer`] hide bytes; [`wrap`]
 //! is the chain master → cluster → instance → person; [`token`] and [`password`] are what people and clients
-//! hold; [`sign`] and [`jose`] are what other parties verify.
+//! hold; [`sign`] and [`jose`] are what other parties verify; [`certificate`] is how nodes know each other.
 
+pub mod certificate;
 pub mod digest;
 pub mod encoding;
 pub mod entropy;

@@ -124,6 +124,11 @@ impl<'a> Chunk<'a> {
         self.head.time = self.head.time.max(time);
     }
 
+    /// The replica digest after what was executed so far.
+    pub fn digest(&self) -> [u8; 32] {
+        self.head.digest
+    }
+
     /// The changes and the head after them.
     pub fn finish(self) -> (Changes, Head) {
         (self.tables.into_changes(), self.head)

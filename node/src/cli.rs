@@ -36,6 +36,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         files: Files,
     },
+    /// Make, list and revoke the tokens by which other nodes join the cluster of a running node
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Become a member of a cluster by a token; `conclave serve` then runs the node
+    Join {
+        /// What `conclave token create` printed on a member; `-` reads it from standard input
+        #[arg(value_name = "TOKEN")]
+        token: String,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Look after the cluster of a running node
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Run a demo on this machine, with an application, an administrator and a user to try
     Demo(DemoOptions),
     /// Look at the configuration
@@ -52,6 +66,148 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Form,
     },
+}
+
+/// What can be asked about join tokens. Each asks the node that runs on the data folder.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Print a new token: whoever has it may add one node, once
+    Create {
+        #[command(flatten)]
+        options: NodeOptions,
+        /// How long it may be used: 1m to 7d
+        #[arg(long, value_name = "DURATION", default_value = "1h")]
+        lifetime: String,
+        /// The node will follow and serve without a vote, for example in a further region
+        #[arg(long)]
+        learner: bool,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// List the tokens that have not expired; their secrets are known to nobody any more
+    List {
+        #[command(flatten)]
+        options: NodeOptions,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// End a token that was not used
+    Revoke {
+        /// Its id, as `conclave token list` shows it
+        id: String,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+}
+
+impl TokenCommand {
+    /// Where the node is.
+    pub(crate) fn options(&self) -> &NodeOptions {
+        match self {
+            TokenCommand::Create { options, .. }
+            | TokenCommand::List { options, .. }
+            | TokenCommand::Revoke { options, .. } => options,
+        }
+    }
+}
+
+/// What can be asked of the cluster. Each asks the node that runs on the data folder.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Show each member, how it is, and what should worry an operator
+    Status {
+        #[command(flatten)]
+        options: NodeOptions,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Give a node a vote, once it has caught up
+    Promote {
+        /// Its number
+        node: u64,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Take a node's vote; it follows and serves on
+    Demote {
+        /// Its number
+        node: u64,
+        /// Even if the voters that are left could not lose one more
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Remove a node for ever; its number never comes back
+    Remove {
+        /// Its number
+        node: u64,
+        /// Even if the voters that are left could not lose one more
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Put a node that has joined in the place of another, which is removed for ever
+    Replace {
+        /// The number of the one that goes
+        old: u64,
+        /// The number of the one that comes
+        new: u64,
+        /// Even if the new one has not caught up
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Hand leadership from this node to another
+    TransferLeader {
+        /// To whom; not given: to the voter that has most of the log
+        #[arg(long, value_name = "NODE")]
+        to: Option<u64>,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Have this node take no more work, before it is stopped: it leads no more, and /ready says 503
+    Drain {
+        /// Take work again
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Build a snapshot of this node's state now
+    Snapshot {
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+    /// Turn on what a newer version brings, once every node runs it; there is no way back
+    RaiseLevel {
+        /// The level
+        level: u32,
+        #[command(flatten)]
+        options: NodeOptions,
+    },
+}
+
+impl ClusterCommand {
+    /// Where the node is.
+    pub(crate) fn options(&self) -> &NodeOptions {
+        match self {
+            ClusterCommand::Status { options, .. }
+            | ClusterCommand::Promote { options, .. }
+            | ClusterCommand::Demote { options, .. }
+            | ClusterCommand::Remove { options, .. }
+            | ClusterCommand::Replace { options, .. }
+            | ClusterCommand::TransferLeader { options, .. }
+            | ClusterCommand::Drain { options, .. }
+            | ClusterCommand::Snapshot { options }
+            | ClusterCommand::RaiseLevel { options, .. } => options,
+        }
+    }
 }
 
 /// What can be asked of the configuration.
@@ -87,6 +243,9 @@ pub(crate) struct NodeOptions {
     /// Scheme, host and port of the issuer, as browsers see them [key: public.url]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Address for the other nodes [key: peers.listen]
+    #[arg(long, value_name = "ADDRESS")]
+    peers_listen: Option<String>,
     /// Address of /live, /ready, /metrics and /cluster [key: operations.listen]
     #[arg(long, value_name = "ADDRESS")]
     operations_listen: Option<String>,
@@ -99,6 +258,7 @@ impl NodeOptions {
         sources.take_option(keys::DATA_DIR, self.data_dir.clone());
         sources.take_option(keys::PUBLIC_LISTEN, self.listen.clone());
         sources.take_option(keys::PUBLIC_URL, self.public_url.clone());
+        sources.take_option(keys::PEERS_LISTEN, self.peers_listen.clone());
         sources.take_option(keys::OPERATIONS_LISTEN, self.operations_listen.clone());
         Ok(sources)
     }

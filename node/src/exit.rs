@@ -35,6 +35,10 @@ classes! {
     14 NewerFormat "the data folder was written by a newer version";
     15 Io "the operating system refused an operation on the data folder";
     16 NoData "the data folder does not exist or was never initialised";
+    17 NotRunning "no node runs on the data folder, or it does not answer";
+    18 Removed "this node was removed from its cluster, for ever";
+    19 NotJoined "the cluster did not let this node in";
+    20 Refused "the cluster refused what was asked; the message says why";
 }
 
 /// The end of the process: its class, and one line that says what to do.
@@ -99,6 +103,8 @@ impl From<raft::Error> for Failure {
             raft::Error::Settings(_)
             | raft::Error::Start(_)
             | raft::Error::AlreadyInitialized
+            | raft::Error::Membership(_)
+            | raft::Error::Transfer(_)
             | raft::Error::Stopped(_) => Failure::other(error),
         }
     }

@@ -1,12 +1,19 @@
-//! The node's own files in the data folder: the wrapped cluster key, and the master key when nobody gives one.
+//! The node's own files in the data folder: the wrapped cluster key, and the master key when nobody gives one. The
+//! authority's are in `authority`.
 //!
 //! `node.json`, `log/`, `state/` and `snapshots/` are storage's. A folder belongs to a node from the moment that its
 //! `node.json` stands; everything that is written before may be left by an interrupted `init` and is used again.
 
+use crate::authority;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use crate::exit::{Class, Failure, Outcome, io};
+use crate::join::ATTEMPT_FILE;
+use crypto::certificate::Authority;
 use crypto::{ClusterKey, Entropy, MasterKeys, Secret, Wrap, draw, draw_secret};
+use identity::cluster::node::FOUNDER;
+use raft::Clock as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -32,6 +39,8 @@ pub(crate) struct Opened {
     pub(crate) identity: NodeIdentity,
     /// Opens the keys of instances.
     pub(crate) cluster_key: ClusterKey,
+    /// Issues certificates between nodes.
+    pub(crate) authority: Authority,
 }
 
 /// What `prepare` did besides opening.
@@ -51,12 +60,19 @@ pub(crate) async fn prepare(config: &Config) -> Outcome<(Opened, Made)> {
         let cluster_key = open(config).await?;
         remove(&dir.join(BEGUN))?;
         rewrap(config).await?;
-        return Ok((Opened { identity, cluster_key }, made));
+        let authority = authority::Files::read(dir)?.open(&identity.cluster, &cluster_key)?;
+        return Ok((Opened { identity, cluster_key, authority }, made));
     }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(dir).map_err(|error| io("creating", dir, &error))?;
-    refuse_strangers(dir)?;
+    make(dir)?;
+    if dir.join(ATTEMPT_FILE).exists() {
+        return Err(Failure::new(
+            Class::NoData,
+            format_args!(
+                "{} was about to join a cluster: repeat `conclave join`, or remove the folder to begin a new cluster",
+                dir.display()
+            ),
+        ));
+    }
     if !is_given(config) {
         let path = dir.join(MASTER_KEY);
         if !path.exists() {
@@ -74,12 +90,28 @@ pub(crate) async fn prepare(config: &Config) -> Outcome<(Opened, Made)> {
         write_private(&cluster_key_path(dir), &wrapped)?;
     }
     let cluster_key = open(config).await?;
-    let identity = NodeIdentity { cluster: SystemEntropy.bytes(), node: 1, lineage: 1 };
-    begin(dir)?;
-    storage::create(dir, &identity)?;
-    remove(&dir.join(BEGUN))?;
+    let identity = NodeIdentity { cluster: SystemEntropy.bytes(), node: FOUNDER, lineage: 1 };
+    let files = authority::Files::generate(&identity.cluster, &cluster_key, SystemClock.wall_ms() / 1000)?;
+    files.write(dir)?;
+    let authority = files.open(&identity.cluster, &cluster_key)?;
+    found(dir, &identity)?;
     made.folder = true;
-    Ok((Opened { identity, cluster_key }, made))
+    Ok((Opened { identity, cluster_key, authority }, made))
+}
+
+/// Makes the folder itself, or refuses one that holds what is not ours.
+pub(crate) fn make(dir: &Path) -> Outcome<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(dir).map_err(|error| io("creating", dir, &error))?;
+    refuse_strangers(dir)
+}
+
+/// Gives the folder to a node: from then on it is that node's.
+pub(crate) fn found(dir: &Path, identity: &NodeIdentity) -> Outcome<()> {
+    begin(dir)?;
+    storage::create(dir, identity)?;
+    remove(&dir.join(BEGUN))
 }
 
 /// Marks the folder as one that is being made, and removes the log of a making that was interrupted: where there is no
@@ -92,7 +124,7 @@ fn begin(dir: &Path) -> Outcome<()> {
     File::create(&mark).and_then(|file| file.sync_all()).map_err(|error| io("creating", &mark, &error))
 }
 
-fn remove(path: &Path) -> Outcome<()> {
+pub(crate) fn remove(path: &Path) -> Outcome<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("removing", path, &error)),
         Ok(()) | Err(_) => Ok(()),
@@ -101,7 +133,19 @@ fn remove(path: &Path) -> Outcome<()> {
 
 /// A new node moves only into an empty folder, or into what an interrupted `init` of ours left.
 fn refuse_strangers(dir: &Path) -> Outcome<()> {
-    const OURS: [&str; 6] = [CLUSTER_KEY, MASTER_KEY, "LOCK", "cluster.tmp", "master.tmp", "lost+found"];
+    const OURS: [&str; 11] = [
+        CLUSTER_KEY,
+        MASTER_KEY,
+        authority::NAMES[0],
+        authority::NAMES[1],
+        ATTEMPT_FILE,
+        "LOCK",
+        "cluster.tmp",
+        "master.tmp",
+        "peers.tmp",
+        "joining.tmp",
+        "lost+found",
+    ];
     let begun = dir.join(BEGUN).exists();
     for entry in fs::read_dir(dir).map_err(|error| io("listing", dir, &error))? {
         let name = entry.map_err(|error| io("listing", dir, &error))?.file_name();
@@ -168,7 +212,7 @@ async fn rewrap(config: &Config) -> Outcome<()> {
     Ok(())
 }
 
-fn no_master_key(dir: &Path, wanted: Option<&str>) -> Failure {
+pub(crate) fn no_master_key(dir: &Path, wanted: Option<&str>) -> Failure {
     let which = wanted.map_or("no master key is configured".to_owned(), |id| {
         format!("the master key {id} is needed, and none is configured")
     });

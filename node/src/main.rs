@@ -13,10 +13,15 @@ mod clock;
 mod entropy;
 mod telemetry;
 
+mod admin;
+mod alarms;
+mod authority;
 mod backend;
 mod folder;
 mod jobs;
+mod join;
 mod listener;
+mod members;
 mod operations;
 mod routes;
 mod serve;
@@ -26,6 +31,7 @@ mod demo;
 mod doctor;
 mod init;
 mod output;
+mod remote;
 mod steps;
 
 use clap::Parser;
@@ -54,6 +60,18 @@ fn run(command: Command) -> Outcome<()> {
     match command {
         Command::Serve { options, files } => on_runtime(serve(configured(&options)?, files)),
         Command::Init { options, files } => on_runtime(init(configured(&options)?, files)),
+        Command::Token(command) => {
+            let config = configured(command.options())?;
+            on_runtime(remote::token(&config, command))
+        }
+        Command::Join { token, options } => {
+            let config = configured(&options)?;
+            on_runtime(join(config, token))
+        }
+        Command::Cluster(command) => {
+            let config = configured(command.options())?;
+            on_runtime(remote::cluster(&config, command))
+        }
         Command::Demo(options) => on_runtime(demo::run(options)),
         Command::Config(ConfigCommand::Check { options }) => {
             Config::of(&mut options.sources()?)?;
@@ -104,7 +122,11 @@ async fn serve(mut config: Config, files: Files) -> Outcome<()> {
 async fn start(config: &mut Config, files: &Files) -> Outcome<Serving> {
     let open = serve::open(config).await?;
     tell_made(&open.made);
-    if let Some(made) = init::ensure(&open.node.service, &config.public_url, &config.data_dir, files).await? {
+    // Only the node that founded the cluster makes its first content; whoever joins finds it there.
+    if open.is_founder()
+        && let Some(made) =
+            init::ensure(&open.node.service, &config.public_url, &config.data_dir, files).await?
+    {
         made.lines().iter().for_each(say);
     }
     steps::require_known_host(&open.node.service, &config.public_url).await?;
@@ -116,7 +138,9 @@ async fn init(mut config: Config, files: Files) -> Outcome<()> {
     if config.public_url.port == Some(0) {
         config.public_url.port = None;
     }
+    config.peers_address = Some(config.peer_address(config.peers_listen)?);
     config.public_listen.set_port(0);
+    config.peers_listen.set_port(0);
     config.operations_listen.set_port(0);
     let open = serve::open(&mut config).await?;
     tell_made(&open.made);
@@ -130,6 +154,20 @@ async fn init(mut config: Config, files: Files) -> Outcome<()> {
         )),
     }
     stopped
+}
+
+async fn join(config: Config, token: String) -> Outcome<()> {
+    let token = match token.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin()).map_err(Failure::other)?,
+        _ => token,
+    };
+    let node = join::join(&config, &token).await?;
+    say(format_args!(
+        "This is node {node} of the cluster now, with its data in {}",
+        config.data_dir.display()
+    ));
+    say("Start it with `conclave serve` and the same configuration; it votes once it has caught up");
+    Ok(())
 }
 
 fn tell_made(made: &folder::Made) {

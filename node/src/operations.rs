@@ -1,17 +1,23 @@
 //! The operations side, on a listener of its own: is it alive, is it ready, how is it.
 
 use crate::routes::problem;
+use crate::{alarms, members};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{StatusCode, header};
+use identity::level;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
-use raft::{Cluster, Role, Status};
+use raft::{CLOCK_OFF_MAX_MS, Clock, Cluster, Role, Status};
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// A node that could not prove for this long that it knows what was acknowledged is not ready. It tries twice a second.
+const PROVEN_WITHIN: Duration = Duration::from_millis(1600);
 
 /// What the operations side looks at. The cluster is there once it has started.
 #[derive(Clone)]
@@ -20,8 +26,12 @@ pub(crate) struct Operations {
     pub(crate) cluster: Arc<OnceLock<Cluster>>,
     /// Whether the public side serves: the log is re-applied and the first instance exists.
     pub(crate) serving: watch::Receiver<bool>,
+    /// Whether an operator wants it to take no more work.
+    pub(crate) drained: watch::Receiver<bool>,
     /// Whether the node is stopping.
     pub(crate) stop: watch::Receiver<bool>,
+    /// The clocks.
+    pub(crate) clock: Arc<dyn Clock>,
     /// The metrics.
     pub(crate) metrics: Option<PrometheusHandle>,
 }
@@ -46,27 +56,43 @@ impl Operations {
     }
 
     /// Why the node does not serve; empty when it does.
-    fn reasons(&self) -> Vec<&'static str> {
+    fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if *self.stop.borrow() {
-            reasons.push("the node is stopping");
+            reasons.push("the node is stopping".to_owned());
+        } else if *self.drained.borrow() {
+            reasons.push("the node is drained: it takes no more work".to_owned());
         }
         match self.status() {
-            None => reasons.push("the data folder is being opened"),
-            Some(status) => {
-                if !status.ready {
-                    reasons.push("the log is not re-applied yet");
-                }
-                if status.leader.is_none() {
-                    reasons.push("no leader is known");
-                }
-            }
+            None => reasons.push("the data folder is being opened".to_owned()),
+            Some(status) => reasons.extend(reasons_of(&status)),
         }
         if reasons.is_empty() && !*self.serving.borrow() {
-            reasons.push("the first instance is being made");
+            reasons.push("the first instance is being made".to_owned());
         }
         reasons
     }
+}
+
+/// Why the cluster is no ground to serve on.
+fn reasons_of(status: &Status) -> Vec<String> {
+    if let Some(why) = &status.withdrawn {
+        return vec![format!("the node has withdrawn: {why}")];
+    }
+    let mut reasons = Vec::new();
+    if !status.ready {
+        reasons.push("the log is not re-applied yet".to_owned());
+    }
+    if status.leader.is_none() {
+        reasons.push("no leader is known".to_owned());
+    }
+    if status.ready && status.proven_before.is_none_or(|before| before > PROVEN_WITHIN) {
+        reasons.push("no majority of the cluster answers".to_owned());
+    }
+    if let Some(ahead_ms) = status.clock_ahead_ms.filter(|ms| ms.unsigned_abs() > CLOCK_OFF_MAX_MS) {
+        reasons.push(format!("the clock is {ahead_ms} ms off the median of the cluster: set it"));
+    }
+    reasons
 }
 
 async fn ready(State(operations): State<Operations>) -> Response {
@@ -75,14 +101,64 @@ async fn ready(State(operations): State<Operations>) -> Response {
     (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
 }
 
-async fn cluster(State(operations): State<Operations>) -> Response {
+pub(crate) async fn cluster(State(operations): State<Operations>) -> Response {
     match operations.status() {
-        Some(status) => Json(shown(&status)).into_response(),
+        Some(status) => Json(operations.shown(&status)).into_response(),
         None => problem(StatusCode::SERVICE_UNAVAILABLE, "not_started", "the data folder is being opened"),
     }
 }
 
-fn shown(status: &Status) -> Value {
+impl Operations {
+    fn shown(&self, status: &Status) -> Value {
+        let now_secs = self.clock.wall_ms() / 1000;
+        let mut shown = of_node(status);
+        shown["reasons"] = json!(self.reasons());
+        shown["may_fail"] = json!(alarms::may_fail(status));
+        shown["alarms"] = json!(alarms::alarms(status, now_secs));
+        let members = status.members.keys().map(|node| member(*node, status, now_secs));
+        shown["members"] = members.collect();
+        shown
+    }
+}
+
+/// A member as this node knows it.
+fn member(node: u64, status: &Status, now_secs: u64) -> Value {
+    let voter = status.voters.contains(&node);
+    let mut shown = json!({
+        "node": node,
+        "address": status.members.get(&node).map(|peer| &peer.address),
+        "role": if status.leader == Some(node) { "leader" } else if voter { "voter" } else { "learner" },
+    });
+    if node == status.node {
+        shown["ready"] = json!(status.withdrawn.is_none() && status.ready);
+        shown["applied"] = json!(status.applied);
+        shown["lag"] = json!(0);
+        shown["version"] = json!(members::VERSION);
+        shown["level_min"] = json!(level::MIN);
+        shown["level_max"] = json!(level::MAX);
+        return shown;
+    }
+    let Some(neighbour) = status.neighbours.get(&node) else { return shown };
+    let about = &neighbour.about;
+    let lag = status.applied.unwrap_or_default().saturating_sub(neighbour.applied.unwrap_or_default());
+    let heard = status.now.saturating_sub(neighbour.heard_at);
+    shown["ready"] = json!(neighbour.ready && alarms::answers(neighbour, status));
+    shown["applied"] = json!(neighbour.applied);
+    shown["lag"] = json!(lag);
+    shown["round_trip_us"] = json!(u64::try_from(neighbour.round_trip.as_micros()).unwrap_or(u64::MAX));
+    shown["clock_offset_ms"] = json!(neighbour.clock_offset_ms);
+    shown["version"] = json!(about.version);
+    shown["level_min"] = json!(about.levels.0);
+    shown["level_max"] = json!(about.levels.1);
+    shown["certificate_ends_in_s"] = json!(about.certificate_ends.saturating_sub(now_secs));
+    shown["disk_free_bytes"] = json!(about.disk_free);
+    shown["heard_ms_ago"] = json!(u64::try_from(heard.as_millis()).unwrap_or(u64::MAX));
+    shown["agrees"] = json!(neighbour.agrees);
+    shown["withdrawn"] = json!(neighbour.withdrawn);
+    shown
+}
+
+fn of_node(status: &Status) -> Value {
     json!({
         "cluster": crypto::hex(&status.cluster),
         "node": status.node,
@@ -104,6 +180,10 @@ fn shown(status: &Status) -> Value {
         "digest": crypto::hex(&status.digest),
         "clock_behind_ms": status.behind_ms,
         "queued_bytes": status.queued_bytes,
+        "withdrawn": status.withdrawn,
+        "clock_ahead_ms": status.clock_ahead_ms,
+        "proven_ms_ago": status.proven_before.map(|before| u64::try_from(before.as_millis()).unwrap_or(u64::MAX)),
+        "read_rounds": status.rounds,
         "bound_ms": u64::try_from(raft::Timing::LAN.bound.as_millis()).unwrap_or(u64::MAX),
     })
 }
@@ -122,13 +202,16 @@ async fn render(State(operations): State<Operations>) -> Response {
     let Some(metrics) = &operations.metrics else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "no_metrics", "metrics are not gathered");
     };
-    measure(operations.status().as_ref(), operations.reasons().is_empty());
+    let status = operations.status();
+    let now_secs = operations.clock.wall_ms() / 1000;
+    let alarms = status.as_ref().map_or(0, |status| alarms::alarms(status, now_secs).len());
+    measure(status.as_ref(), operations.reasons().is_empty(), alarms);
     metrics.run_upkeep();
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, metrics.render()).into_response()
 }
 
-const GAUGES: [(&str, &str); 12] = [
+const GAUGES: [(&str, &str); 18] = [
     ("conclave_ready", "Whether the node serves."),
     ("conclave_leader", "Whether the node leads."),
     ("conclave_term", "The current term."),
@@ -141,6 +224,15 @@ const GAUGES: [(&str, &str); 12] = [
     ("conclave_queued_bytes", "Bytes of commands that wait or are in flight."),
     ("conclave_clock_behind_seconds", "How far the wall clock is behind log time; more than 1 is an alarm."),
     ("conclave_resident_bytes", "Resident memory of the process."),
+    ("conclave_read_rounds", "Rounds of ReadIndex begun by this node since its start; reads share them."),
+    ("conclave_withdrawn", "Whether the node has withdrawn, because its state differs or it was removed."),
+    ("conclave_voters", "How many nodes vote."),
+    ("conclave_members_answering", "How many members answer, this node included."),
+    (
+        "conclave_clock_ahead_seconds",
+        "How far the wall clock is ahead of the cluster's median; beyond 2 the node is not ready.",
+    ),
+    ("conclave_alarms", "How many alarms `conclave cluster status` shows."),
 ];
 
 fn describe() {
@@ -154,7 +246,7 @@ fn describe() {
 
 /// Sets the gauges that are read rather than counted.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; indices stay below 2^53")]
-fn measure(status: Option<&Status>, ready: bool) {
+fn measure(status: Option<&Status>, ready: bool, alarms: usize) {
     let unset = Status::default();
     let status = status.unwrap_or(&unset);
     let flag = |value: bool| if value { 1.0 } else { 0.0 };
@@ -171,6 +263,13 @@ fn measure(status: Option<&Status>, ready: bool) {
         status.queued_bytes as f64,
         status.behind_ms as f64 / 1000.0,
         resident_bytes().unwrap_or_default() as f64,
+        status.rounds as f64,
+        flag(status.withdrawn.is_some()),
+        status.voters.len() as f64,
+        status.neighbours.values().filter(|neighbour| alarms::answers(neighbour, status)).count() as f64
+            + 1.0,
+        status.clock_ahead_ms.unwrap_or_default() as f64 / 1000.0,
+        alarms as f64,
     ];
     for ((name, _), value) in GAUGES.into_iter().zip(values) {
         gauge!(name).set(value);

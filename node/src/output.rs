@@ -37,7 +37,7 @@ pub(crate) fn rows<const N: usize>(form: Form, header: [&str; N], rows: &[[Strin
     }
 }
 
-fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = header.map(|word| word.chars().count());
     for row in rows {
         for (width, text) in widths.iter_mut().zip(row) {

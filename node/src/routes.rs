@@ -15,10 +15,11 @@ use http_body_util::Limited;
 use raft::Clock;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The routes of the public side.
-pub(crate) fn public(service: Service, clock: Arc<dyn Clock>) -> Router {
-    let hands = Hands { clock, entropy: Arc::clone(&service.entropy) };
+pub(crate) fn public(service: Service, clock: Arc<dyn Clock>, drained: watch::Receiver<bool>) -> Router {
+    let hands = Hands { clock, entropy: Arc::clone(&service.entropy), drained };
     rooms(service).fallback(nowhere).layer(from_fn_with_state(hands, around))
 }
 
@@ -27,6 +28,8 @@ pub(crate) fn public(service: Service, clock: Arc<dyn Clock>) -> Router {
 struct Hands {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// Whether this node wants no more requests.
+    drained: watch::Receiver<bool>,
 }
 
 /// Every room of the API.
@@ -65,6 +68,10 @@ async fn around(State(hands): State<Hands>, mut request: Request, next: Next) ->
     let path = request.uri().path().to_owned();
     let mut response = guarded(request, next).await;
     response.headers_mut().insert(REQUEST_ID, named);
+    if *hands.drained.borrow() {
+        // Who comes again comes by another connection, to another node.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let took = hands.clock.monotonic().saturating_sub(begun);
     let (class, status) = (route_class(&path), status_class(response.status()));
     metrics::counter!(REQUESTS, "route" => class, "status" => status).increment(1);

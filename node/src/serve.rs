@@ -1,11 +1,13 @@
 //! The life of a node: take the addresses, open the folder, start, serve, stop.
 
+use crate::admin::{self, Admin};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::operations::Operations;
 use crate::wire::Node;
-use crate::{folder, jobs, listener, routes, telemetry, wire};
+use crate::{folder, jobs, listener, members, routes, telemetry, wire};
+use identity::cluster::node::FOUNDER;
 use raft::Clock;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -14,6 +16,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long a stopping node still answers everybody while /ready says that it does not want to: distributors look
+/// several times a second.
+const NOTICE: Duration = Duration::from_millis(600);
 
 /// A node that has re-applied its log and serves nobody yet.
 pub(crate) struct Open {
@@ -25,7 +31,8 @@ pub(crate) struct Open {
     addresses: Addresses,
     stop: watch::Sender<bool>,
     serving: watch::Sender<bool>,
-    operations: JoinHandle<()>,
+    drained: watch::Sender<bool>,
+    sides: Vec<JoinHandle<()>>,
     begun: Duration,
 }
 
@@ -36,6 +43,8 @@ pub(crate) struct Addresses {
     pub(crate) public: SocketAddr,
     /// The operations side.
     pub(crate) operations: SocketAddr,
+    /// Where the other nodes come in.
+    pub(crate) peers: SocketAddr,
 }
 
 /// A node that serves.
@@ -45,6 +54,7 @@ pub(crate) struct Serving {
     /// Its parts.
     pub(crate) node: Node,
     stop: watch::Sender<bool>,
+    drained: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -56,7 +66,9 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     let metrics = telemetry::start_metrics();
     let public = listener::bind("public.listen", config.public_listen).await?;
     let operations = listener::bind("operations.listen", config.operations_listen).await?;
+    let peers = listener::bind("peers.listen", config.peers_listen).await?;
     let addresses = Addresses {
+        peers: peers.local_addr().map_err(Failure::other)?,
         public: public.local_addr().map_err(Failure::other)?,
         operations: operations.local_addr().map_err(Failure::other)?,
     };
@@ -66,12 +78,22 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     let (opened, made) = folder::prepare(config).await?;
     let (stop, stopping) = watch::channel(false);
     let (serving, is_serving) = watch::channel(false);
+    let (drained, is_drained) = watch::channel(false);
     let cluster = Arc::new(OnceLock::new());
-    let side =
-        Operations { cluster: Arc::clone(&cluster), serving: is_serving, stop: stopping.clone(), metrics };
-    let operations = tokio::spawn(listener::serve(operations, side.router(), stopping));
+    let side = Operations {
+        cluster: Arc::clone(&cluster),
+        serving: is_serving.clone(),
+        drained: is_drained,
+        stop: stopping.clone(),
+        clock: Arc::new(SystemClock),
+        metrics,
+    };
+    let operations = tokio::spawn(listener::serve(operations, side.clone().router(), stopping.clone()));
+    let hands = Arc::new(OnceLock::new());
+    let admin = Admin { hands: Arc::clone(&hands), operations: side, drained: drained.clone() };
+    let admin = tokio::spawn(admin::serve(admin::bind(&config.data_dir)?, admin, stopping));
     let prepared = SystemClock.monotonic();
-    let node = wire::start(config, opened, |started| {
+    let node = wire::start(config, opened, peers, is_serving, |started| {
         let _ = cluster.set(started.clone());
     })
     .await?;
@@ -80,34 +102,47 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
         recovery_ms = millis(SystemClock.monotonic().saturating_sub(prepared)),
         "the log is re-applied"
     );
-    Ok(Open { node, made, public, addresses, stop, serving, operations, begun })
+    let _ = hands.set(admin::Hands {
+        service: node.service.clone(),
+        cluster: node.cluster.clone(),
+        place: Arc::clone(&node.place),
+    });
+    Ok(Open { node, made, public, addresses, stop, serving, drained, sides: vec![operations, admin], begun })
 }
 
 impl Open {
+    /// Whether this node began the cluster.
+    pub(crate) fn is_founder(&self) -> bool {
+        self.node.identity.node == FOUNDER
+    }
+
     /// Opens the public side and begins the leader's jobs.
     pub(crate) fn serve(self) -> Serving {
-        let Open { node, public, addresses, stop, serving, operations, begun, .. } = self;
-        let router = routes::public(node.service.clone(), Arc::clone(&node.clock));
+        let Open { node, public, addresses, stop, serving, drained, sides: mut tasks, begun, .. } = self;
+        let router = routes::public(node.service.clone(), Arc::clone(&node.clock), drained.subscribe());
         let stopping = stop.subscribe();
-        let tasks = vec![
-            tokio::spawn(listener::serve(public, router, stopping.clone())),
-            tokio::spawn(jobs::run(node.service.clone(), node.cluster.clone(), stopping)),
-            operations,
-        ];
+        let (service, cluster) = (node.service.clone(), node.cluster.clone());
+        let (me, address) = (node.identity.node, node.place.address.clone());
+        tasks.push(tokio::spawn(listener::serve(public, router, stopping.clone())));
+        tasks.push(tokio::spawn(jobs::run(service.clone(), cluster.clone(), stopping.clone())));
+        tasks.push(tokio::spawn(members::run(service, cluster, me, address, stopping)));
         serving.send_replace(true);
         tracing::info!(
             public = %addresses.public,
             operations = %addresses.operations,
+            peers = %addresses.peers,
             start_ms = millis(SystemClock.monotonic().saturating_sub(begun)),
             "the node serves"
         );
-        Serving { addresses, node, stop, tasks }
+        Serving { addresses, node, stop, drained, tasks }
     }
 
     /// Stops a node that never served.
     pub(crate) async fn stop(self) -> Outcome<()> {
         self.stop.send_replace(true);
-        let _ = self.operations.await;
+        for side in self.sides {
+            let _ = side.await;
+        }
         self.node.stop().await
     }
 }
@@ -127,6 +162,7 @@ impl Serving {
 
     async fn stop(self) -> Outcome<()> {
         let begun = SystemClock.monotonic();
+        self.hand_over().await;
         self.stop.send_replace(true);
         for task in self.tasks {
             let _ = task.await;
@@ -134,6 +170,22 @@ impl Serving {
         self.node.stop().await?;
         tracing::info!(stop_ms = millis(SystemClock.monotonic().saturating_sub(begun)), "stopped");
         Ok(())
+    }
+}
+
+impl Serving {
+    /// Where others can take over, lets them, and lets whoever distributes requests notice.
+    async fn hand_over(&self) {
+        self.drained.send_replace(true);
+        let cluster = &self.node.cluster;
+        cluster.may_lead(false);
+        if cluster.status().voters.len() < 2 {
+            return;
+        }
+        if let Err(error) = cluster.hand_over(None).await {
+            tracing::warn!(%error, "another leader has to be elected");
+        }
+        tokio::time::sleep(NOTICE).await;
     }
 }
 

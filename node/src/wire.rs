@@ -1,29 +1,42 @@
 //! Connects the parts of a node: store, agreement, domain, API. It holds no logic of its own.
 
+use crate::authority::Proof;
 use crate::backend::ClusterBackend;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use crate::exit::{Class, Failure, Outcome};
-use crate::{fatal, folder};
+use crate::join::{self, Doorway, Place};
+use crate::{fatal, folder, members};
 use api_core::keys::Keys;
 use api_core::limits::PASSWORD_BUFFERS;
 use api_core::passwords::Passwords;
 use api_core::{Service, Settings};
+use identity::cluster::node::FOUNDER;
 use identity::execute::Machine;
 use identity::id::SYSTEM;
 use identity::keyring::Keyring;
 use identity::reader::Reader;
 use identity::tables::Fault;
 use identity::time::Timestamp;
-use identity::{instance, search};
-use raft::{Clock, Cluster, Peer, Ports, Retention, Timing};
-use std::sync::Arc;
+use identity::{instance, level, search};
+use raft::{About, Clock, Cluster, Peer, PeerSide, Ports, Retention, Timing};
+use rustix::fs::statvfs;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use storage::{Log, NodeIdentity, Options, State};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 /// Threads that agreement has for itself: no storm of sign-ins can starve a heartbeat.
 const RAFT_THREADS: usize = 2;
+
+/// How often a node that waits for the others looks whether they still want it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A node whose parts are connected and that has re-applied its log.
 pub(crate) struct Node {
@@ -33,7 +46,12 @@ pub(crate) struct Node {
     pub(crate) cluster: Cluster,
     /// The clocks.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Who it is.
+    pub(crate) identity: NodeIdentity,
+    /// Where the others reach it, and what it hands to those who join.
+    pub(crate) place: Arc<Place>,
     log: Arc<Log>,
+    renewal: AbortHandle,
     _runtime: RaftRuntime,
 }
 
@@ -58,20 +76,48 @@ impl Drop for RaftRuntime {
 }
 
 /// Starts agreement over the data folder. `announce` gets the cluster as soon as its status can be asked; this
-/// returns when the log is re-applied.
+/// returns when the log is re-applied. `serving` says to the others whether this node takes requests.
 pub(crate) async fn start(
     config: &Config,
     opened: folder::Opened,
+    peers: TcpListener,
+    serving: watch::Receiver<bool>,
     announce: impl FnOnce(&Cluster),
 ) -> Outcome<Node> {
-    let folder::Opened { identity, cluster_key } = opened;
+    let folder::Opened { identity, cluster_key, authority } = opened;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let address = config.peer_address(peers.local_addr().map_err(Failure::other)?)?;
+    let peer = Peer { address: address.to_string() };
+    let place = Arc::new(join::place(&config.data_dir, identity, address)?);
+    let proof = Proof::new(authority, identity, Arc::clone(&clock))?;
+    let (tls, certificate_ends) = (Arc::clone(&proof.tls), Arc::clone(&proof.ends));
     let machine = Arc::new(Machine::new(Keyring::new(cluster_key)));
     let (log, state) = open(config, identity).await?;
     let (log, state) = (Arc::new(log), Arc::new(state));
     let runtime = RaftRuntime::start()?;
     let handle = runtime.0.as_ref().map(|runtime| runtime.handle().clone());
     let handle = handle.ok_or_else(|| Failure::other("the runtime of agreement is gone"))?;
+    // A listener belongs to the runtime that it was made on.
+    let listener = peers.into_std().map_err(Failure::other)?;
+    let listener = {
+        let _on = handle.enter();
+        TcpListener::from_std(listener).map_err(Failure::other)?
+    };
+    let hands = Arc::new(OnceLock::new());
+    let door = Arc::new(Doorway {
+        place: Arc::clone(&place),
+        state: Arc::clone(&state),
+        service: Arc::clone(&hands),
+    });
+    let data_dir = config.data_dir.clone();
+    let about = move || About {
+        version: members::VERSION.to_owned(),
+        levels: (level::MIN, level::MAX),
+        certificate_ends: certificate_ends.load(Ordering::Relaxed),
+        disk_free: disk_free(&data_dir),
+        serving: *serving.borrow(),
+    };
+    let renewal = handle.spawn(proof.keep_new()).abort_handle();
     let ports = Ports {
         log: Arc::clone(&log) as _,
         state: Arc::clone(&state),
@@ -79,19 +125,35 @@ pub(crate) async fn start(
         clock: Arc::clone(&clock),
         on_fatal: fatal::of_raft(),
         runtime: handle,
+        peers: Some(PeerSide { listener, tls, door: Arc::clone(&door) as _ }),
+        about: Arc::new(about),
     };
     let settings = raft::Config {
         identity,
-        peer: Peer::default(),
+        peer,
         timing: Timing::LAN,
         retention: Retention { policy: config.retention, ..Retention::default() },
     };
     let cluster = Cluster::start(settings, ports).await?;
     announce(&cluster);
-    if !cluster.is_initialized().await? {
+    // A cluster is begun once, by the node that founds it; whoever joined waits for the others.
+    if identity.node == FOUNDER && !cluster.is_initialized().await? {
         cluster.initialize().await?;
     }
-    cluster.ready().await?;
+    let removed =
+        |why: &str| Failure::new(Class::Removed, format_args!("{why}: wipe {}", config.data_dir.display()));
+    if raft::Door::is_removed(&*door, identity.node) {
+        return Err(removed("this node was removed from the cluster"));
+    }
+    loop {
+        tokio::select! {
+            ready = cluster.ready() => break ready?,
+            // One that was removed while it was down learns that from the others, and never becomes ready.
+            () = tokio::time::sleep(LOOK_EVERY) => if let Some(why) = cluster.status().withdrawn {
+                return Err(removed(&why));
+            }
+        }
+    }
     let backend = ClusterBackend { cluster: cluster.clone(), state, clock: Arc::clone(&clock) };
     let hasher = crypto::PasswordHasher::new(config.password, PASSWORD_BUFFERS);
     let hasher = hasher.map_err(|error| Failure::new(Class::Config, error))?;
@@ -108,7 +170,13 @@ pub(crate) async fn start(
             bounded: Timing::LAN.bound,
         }),
     };
-    Ok(Node { service, cluster, clock, log, _runtime: runtime })
+    let _ = hands.set(service.clone());
+    Ok(Node { service, cluster, clock, identity, place, log, renewal, _runtime: runtime })
+}
+
+/// Bytes that are free where the data is; 0 where that can't be read.
+fn disk_free(dir: &Path) -> u64 {
+    statvfs(dir).map_or(0, |space| space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// Opens log and state, both at once: each reads its files and checks its newest entries.
@@ -146,6 +214,7 @@ impl Node {
     /// Stops in order: what was asked is answered, the state is flushed, the log is closed.
     pub(crate) async fn stop(self) -> Outcome<()> {
         self.cluster.shutdown().await?;
+        self.renewal.abort();
         let log = self.log;
         tokio::task::spawn_blocking(move || log.close()).await.map_err(Failure::other)
     }

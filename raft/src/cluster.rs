@@ -1,7 +1,7 @@
 //! The cluster as the rest of the node sees it: `submit`, `view`, and what an operator asks.
 //!
 //! A cluster of one is a cluster: its one voter elects itself, commits with a quorum of one and goes through the same
-//! code. More voters are a longer membership and a transport (`network`).
+//! code. More voters are a longer membership and a side for peers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use storage::{LogBackend, NodeIdentity, State, View};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
@@ -16,12 +17,19 @@ use tokio::task::AbortHandle;
 use crate::changes::Change;
 use crate::clock::Clock;
 use crate::fatal::{Cause, OnFatal};
+use crate::forward::Forwarder;
 use crate::freshness::{Freshness, Gate, Unavailable};
+use crate::handover;
 use crate::machine::Machine;
+use crate::membership::{self, Step as MemberStep, Wanted};
+use crate::neighbours::{About, ClockState, Neighbours};
+use crate::peers::server::Door;
+use crate::peers::tls::Tls;
 use crate::position::Position;
 use crate::propose::{Proposer, Submitted};
 use crate::retention::{Keeper, Retention};
 use crate::settings::Timing;
+use crate::standing::Standing;
 use crate::start;
 use crate::status::Status;
 use crate::types::{Peer, Raft};
@@ -56,6 +64,20 @@ pub struct Ports {
     pub on_fatal: OnFatal,
     /// Where all tasks of this crate run: a runtime of its own, so that no login storm can starve a heartbeat.
     pub runtime: Handle,
+    /// How other nodes are reached and reach this one; `None` for a cluster of one that will stay so.
+    pub peers: Option<PeerSide>,
+    /// What this node tells the others of itself.
+    pub about: Arc<dyn Fn() -> About + Send + Sync>,
+}
+
+/// The side that a node turns to its peers.
+pub struct PeerSide {
+    /// Where they come in.
+    pub listener: TcpListener,
+    /// By what all prove themselves.
+    pub tls: Arc<Tls>,
+    /// Who decides about members.
+    pub door: Arc<dyn Door>,
 }
 
 /// Why the cluster can't be started or changed.
@@ -73,6 +95,12 @@ pub enum Error {
     /// The node has a history already; a cluster is begun once, on one empty node.
     #[error("the node is initialised already")]
     AlreadyInitialized,
+    /// The members could not be changed as asked.
+    #[error("the members were not changed: {0}")]
+    Membership(String),
+    /// Leadership could not be handed over.
+    #[error("leadership was not handed over: {0}")]
+    Transfer(String),
     /// The node is stopping or has failed.
     #[error("the node is stopping: {0}")]
     Stopped(String),
@@ -89,8 +117,14 @@ pub(crate) struct Inner {
     pub(crate) raft: Raft,
     pub(crate) log: Arc<dyn LogBackend>,
     pub(crate) state: Arc<State>,
-    pub(crate) proposer: Proposer,
+    pub(crate) proposer: Arc<Proposer>,
+    pub(crate) forwarder: Forwarder,
     pub(crate) gate: Gate,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) neighbours: Arc<Neighbours>,
+    pub(crate) clock_state: watch::Receiver<ClockState>,
+    /// Ends the listener for peers.
+    pub(crate) stop: watch::Sender<bool>,
     pub(crate) changes: broadcast::Sender<Arc<Change>>,
     pub(crate) on_fatal: OnFatal,
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,
@@ -129,11 +163,12 @@ impl Cluster {
         self.inner.raft.is_initialized().await.map_err(|ended| Error::Stopped(ended.to_string()))
     }
 
-    /// Has a command carried out and waits at most `patience` for what became of it.
+    /// Has a command carried out, by whichever node leads, and waits at most `patience` for what became of it. What is
+    /// applied is applied on this node too.
     ///
     /// Dropping the future withdraws nothing. Repeating a command is safe: its request id makes the second a look-up.
     pub async fn submit(&self, command: Bytes, patience: Duration) -> Submitted {
-        self.inner.proposer.submit(command, patience, &self.inner.gate.ready).await
+        self.inner.forwarder.submit(command, patience).await
     }
 
     /// An owned snapshot of the state, as fresh as asked. Waits up to five seconds for it.
@@ -178,6 +213,38 @@ impl Cluster {
             .with_identity(&inner.config.identity)
             .with_readiness(*inner.gate.ready.borrow())
             .with_counts(&proposer.counts, proposer.queued_bytes(), inner.gate.prober.rounds())
+            .with_neighbours(self)
+    }
+
+    /// Takes the next step from Raft's membership to the one wanted; `None` when nothing is left to do or a learner has
+    /// to catch up first. Only the leader can.
+    ///
+    /// # Errors
+    /// `Membership` if the step was refused, for example because another leader took it.
+    pub async fn lead_members_to(&self, wanted: &BTreeMap<u64, Wanted>) -> Result<Option<MemberStep>, Error> {
+        membership::lead_to(&self.inner.raft, wanted).await
+    }
+
+    /// Hands leadership to another voter, the given one or whoever has most of the log; returns who leads then. Where
+    /// this node does not lead there is nothing to hand over.
+    ///
+    /// # Errors
+    /// `Transfer` if nobody else can lead, or nobody took it in time.
+    pub async fn hand_over(&self, to: Option<u64>) -> Result<Option<u64>, Error> {
+        handover::hand_over(self, to).await
+    }
+
+    /// Whether this node asks to lead when nobody does. One that may not still votes and follows.
+    pub fn may_lead(&self, may: bool) {
+        self.inner.raft.runtime_config().elect(may);
+    }
+
+    /// Takes no part any more: neither serves nor votes, and keeps its data. Not to be undone while the process lives.
+    pub async fn withdraw(&self, why: &str) {
+        self.inner.standing.withdraw(why);
+        if let Err(error) = self.inner.raft.shutdown().await {
+            tracing::warn!(%error, "raft did not stop in order");
+        }
     }
 
     /// Builds a snapshot now and returns the index it covers; `None` where nothing is applied yet.
@@ -195,6 +262,7 @@ impl Cluster {
     pub async fn shutdown(&self) -> Result<(), Error> {
         let inner = &self.inner;
         inner.proposer.close(STOP_WAIT_MAX).await;
+        inner.stop.send_replace(true);
         for task in inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }

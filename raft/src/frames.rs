@@ -1,10 +1,8 @@
-//! The bytes that raft stores and sends: entries and membership here, what only peers need in `wire`.
+//! The bytes that raft stores: entries and memberships. Peers send them as they are, inside messages (`peers::wire`).
 //!
 //! A frame is one byte with the number of its format, then a protobuf message. Decoding is strict: another format, an
 //! unknown field or trailing bytes are an error, and an error here stops the node, because skipping what one does not
 //! understand lets replicas differ. Each frame has a golden file in `raft/goldens`.
-
-mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::position::Position;
 use crate::prober::{Prober, Watermark};
+use crate::standing::Standing;
 
 /// How long a read waits for its freshness before it is refused.
 pub const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -46,6 +47,9 @@ pub enum Unavailable {
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopped,
+    /// This node has withdrawn: its state differs from the others', or it was removed.
+    #[error("the node takes no part any more")]
+    Withdrawn,
 }
 
 /// Where reads wait.
@@ -56,6 +60,7 @@ pub(crate) struct Gate {
     pub(crate) ready: watch::Receiver<bool>,
     pub(crate) applied: watch::Receiver<Option<u64>>,
     pub(crate) prober: Arc<Prober>,
+    pub(crate) standing: Arc<Standing>,
     /// How long a read waits: [`WAIT_MAX`], less in tests.
     pub(crate) patience: Duration,
 }
@@ -65,6 +70,9 @@ impl Gate {
     pub(crate) async fn pass(&self, freshness: Freshness) -> Result<(), Unavailable> {
         if let Freshness::AtLeast(position) = freshness {
             self.check_history(position)?;
+        }
+        if self.standing.withdrawn().is_some() {
+            return Err(Unavailable::Withdrawn);
         }
         // Nothing needs a timer, a task or a channel where the answer is known.
         if *self.ready.borrow() && self.holds(freshness) {

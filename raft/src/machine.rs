@@ -23,6 +23,8 @@ pub struct Step<'a> {
 pub struct Ran {
     /// For each step, the outcome of each of its commands.
     pub outcomes: Vec<Vec<Outcome>>,
+    /// For each step, the digest after it.
+    pub digests: Vec<[u8; 32]>,
     /// All rows written.
     pub changes: Changes,
     /// Log time and digest after the last step.
@@ -59,6 +61,7 @@ impl Machine for identity::execute::Machine {
     fn run(&self, base: &dyn Read, head: Head, steps: &[Step<'_>]) -> Result<Ran, Fault> {
         let mut chunk = Chunk::new(base, head, self);
         let mut outcomes = Vec::with_capacity(steps.len());
+        let mut digests = Vec::with_capacity(steps.len());
         for step in steps {
             let mut of_step = Vec::with_capacity(step.commands.len());
             if let Some(time) = step.time {
@@ -68,6 +71,7 @@ impl Machine for identity::execute::Machine {
                 }
             }
             outcomes.push(of_step);
+            digests.push(chunk.digest());
         }
         if chunk.panics() > 0 {
             tracing::error!(
@@ -76,6 +80,6 @@ impl Machine for identity::execute::Machine {
             );
         }
         let (changes, head) = chunk.finish();
-        Ok(Ran { outcomes, changes, head })
+        Ok(Ran { outcomes, digests, changes, head })
     }
 }

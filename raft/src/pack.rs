@@ -5,17 +5,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use identity::execute::Outcome;
 use openraft::errors::ClientWriteError;
 use openraft::raft::ClientWriteResult;
 use storage::State;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::clock::{Clock, Stamper};
 use crate::fatal::{Cause, OnFatal};
 use crate::frames;
 use crate::machine::Machine;
+use crate::neighbours::ClockState;
 use crate::position::Position;
 use crate::propose::{Counts, NotApplied, PROPOSED, Pending, QUEUED, Submitted};
 use crate::types::{Batch, Outcomes, Raft, Reply, TypeConfig};
@@ -27,6 +29,8 @@ const ENTRY_COMMANDS_MAX: usize = 256;
 const ENTRY_BYTES: usize = 256 << 10;
 /// The most entries that are proposed and not answered.
 const IN_FLIGHT_MAX: usize = 4;
+/// How long a command waits for the clocks of a quorum to be known.
+const JUDGED_WITHIN: Duration = Duration::from_secs(1);
 /// A wall clock further behind log time than this is an alarm.
 const BEHIND_ALARM_MS: u64 = 1000;
 
@@ -39,6 +43,8 @@ pub(crate) struct Packer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shard: u16,
     pub(crate) lineage: u32,
+    /// Whether this node's clock may stamp.
+    pub(crate) clock_state: watch::Receiver<ClockState>,
 }
 
 impl Packer {
@@ -63,6 +69,12 @@ impl Packer {
             if pack.is_empty() {
                 continue;
             }
+            if !self.may_stamp().await {
+                for pending in pack {
+                    pending.settle(Submitted::NotApplied(NotApplied::ClockOff));
+                }
+                continue;
+            }
             let now = self.clock.monotonic();
             stamper.not_before(self.state.applied().time_ms, now);
             let stamp = stamper.stamp(self.clock.wall_ms(), now);
@@ -82,6 +94,16 @@ impl Packer {
             // On an error the node ends, and what was packed is dropped: unknown to its callers, which is true.
             let Ok(batch) = self.batch(stamp.time_ms, &pack) else { return };
             self.propose(batch, pack, slot).await;
+        }
+    }
+
+    /// Whether the clock is well; waits a moment for a judgement, which the first greetings bring.
+    async fn may_stamp(&self) -> bool {
+        let mut state = self.clock_state.clone();
+        let judged = state.wait_for(|state| *state != ClockState::Unjudged);
+        match tokio::time::timeout(JUDGED_WITHIN, judged).await {
+            Ok(Ok(state)) => matches!(*state, ClockState::Well(_)),
+            Ok(Err(_)) | Err(_) => false,
         }
     }
 

@@ -100,6 +100,14 @@ impl Prober {
         Some(rounds.begun)
     }
 
+    /// Wants a round every now and then, so that this node knows how far behind it may be even when nobody reads.
+    pub(crate) async fn pulse(self: Arc<Self>, every: Duration) {
+        loop {
+            self.want();
+            tokio::time::sleep(every).await;
+        }
+    }
+
     /// Wants a round that has not begun yet; its number.
     pub(crate) fn want(&self) -> u64 {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);

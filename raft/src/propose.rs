@@ -71,6 +71,12 @@ pub enum NotApplied {
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopped,
+    /// This node leads, but its clock is off the median of the cluster, or too few clocks are known to say so.
+    #[error("the leader's clock is off the median of the cluster")]
+    ClockOff,
+    /// This node has withdrawn: its state differs from the others', or it was removed.
+    #[error("the node takes no part any more")]
+    Withdrawn,
 }
 
 pub(crate) const QUEUED: u8 = 0;

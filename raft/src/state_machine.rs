@@ -21,6 +21,7 @@ use storage::{Applied, LogBackend, State};
 use tokio::sync::{broadcast, watch};
 
 use crate::changes::Change;
+use crate::digests::Digests;
 use crate::fatal::{Cause, OnFatal};
 use crate::frames;
 use crate::machine::{Machine, Step};
@@ -34,7 +35,7 @@ const CHUNK_BYTES_MAX: usize = 1 << 20;
 /// A snapshot on its way between state machines.
 pub(crate) type Parcel = storage::Snapshot;
 
-type Snapshot = openraft::Snapshot<crate::types::LeaderId, u64, Peer, Parcel>;
+pub(crate) type Snapshot = openraft::Snapshot<crate::types::LeaderId, u64, Peer, Parcel>;
 
 /// What the state machine shares with the rest of the node.
 #[derive(Clone)]
@@ -44,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) machine: Arc<dyn Machine>,
     pub(crate) applied: watch::Sender<Option<u64>>,
     pub(crate) changes: broadcast::Sender<Arc<Change>>,
+    pub(crate) digests: Arc<Digests>,
     pub(crate) fatal: OnFatal,
 }
 
@@ -75,6 +77,7 @@ impl StateMachine {
     pub(crate) fn new(parts: Parts) -> Self {
         let now = parts.state.applied();
         parts.applied.send_replace(now.log.map(|id| id.index));
+        parts.digests.begin(&now);
         StateMachine { parts, now }
     }
 
@@ -120,6 +123,9 @@ impl StateMachine {
             .state
             .write(ran.changes, applied.clone())
             .map_err(|error| self.end(Cause::State, &error))?;
+        for (waiting, digest) in chunk.iter().zip(ran.digests) {
+            self.parts.digests.add(waiting.id.index, digest);
+        }
         self.now = applied;
         self.parts.applied.send_replace(Some(last.index));
         let mut outcomes = ran.outcomes.into_iter();
@@ -198,6 +204,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         };
         blocking(&self.parts.fatal, install).await?;
         self.now = self.parts.state.applied();
+        self.parts.digests.begin(&self.now);
         let index = self.now.log.map(|id| id.index);
         self.parts.applied.send_replace(index);
         // An error says that nobody listens.
@@ -208,7 +215,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
         let state = Arc::clone(&self.parts.state);
         let latest = blocking(&self.parts.fatal, move || state.latest_snapshot()).await?;
-        latest.map(|parcel| described(parcel, &self.parts.fatal)).transpose()
+        latest.map(described).transpose().map_err(|error| self.end(Cause::Snapshot, &error))
     }
 }
 
@@ -224,15 +231,14 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
         let state = Arc::clone(&self.state);
         let parcel = blocking(&self.fatal, move || state.build_snapshot()).await?;
-        described(parcel, &self.fatal)
+        described(parcel).map_err(|error| self.fatal.end(Cause::Snapshot, &error))
     }
 }
 
 /// A snapshot with what openraft wants to know of it, read from its manifest.
-fn described(parcel: Parcel, fatal: &OnFatal) -> io::Result<Snapshot> {
+pub(crate) fn described(parcel: Parcel) -> Result<Snapshot, frames::Error> {
     let applied = parcel.manifest.applied();
-    let last_membership =
-        frames::read_membership(&applied.membership).map_err(|error| fatal.end(Cause::Snapshot, &error))?;
+    let last_membership = frames::read_membership(&applied.membership)?;
     let meta = SnapshotMeta { last_log_id: applied.log.map(raft_id), last_membership };
     Ok(openraft::Snapshot { meta, snapshot: parcel })
 }

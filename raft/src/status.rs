@@ -1,12 +1,16 @@
 //! How this node is, for an operator and for metrics.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
 use storage::{LogState, NodeIdentity, State};
 
+use crate::cluster::Cluster;
+use crate::neighbours::{ClockState, Neighbour};
 use crate::propose::Counts;
-use crate::types::Raft;
+use crate::types::{Peer, Raft};
 
 /// What a node is in its cluster now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +47,18 @@ pub struct Status {
     pub leader: Option<u64>,
     /// Who votes.
     pub voters: Vec<u64>,
+    /// Everybody who belongs to the cluster, with his address.
+    pub members: BTreeMap<u64, Peer>,
+    /// What the others told of themselves.
+    pub neighbours: BTreeMap<u64, Neighbour>,
+    /// This node's monotonic clock now, which `Neighbour::heard_at` is of.
+    pub now: Duration,
+    /// How far ahead of the median of the cluster's clocks this node's is; `None` while too few are known.
+    pub clock_ahead_ms: Option<i64>,
+    /// How old the newest proof is that this node knew everything acknowledged; `None` before the first.
+    pub proven_before: Option<Duration>,
+    /// Why this node takes no part any more.
+    pub withdrawn: Option<String>,
     /// The end of the log.
     pub last: Option<u64>,
     /// The end of the log that a crash leaves.
@@ -89,6 +105,7 @@ impl Status {
             term: metrics.current_term,
             leader: metrics.current_leader,
             voters: metrics.membership_config.voter_ids().collect(),
+            members: metrics.membership_config.nodes().map(|(id, peer)| (*id, peer.clone())).collect(),
             last: log.last.map(|id| id.index),
             synced: log.synced.map(|id| id.index),
             applied: applied.log.map(|id| id.index),
@@ -108,6 +125,24 @@ impl Status {
 
     pub(crate) fn with_readiness(self, ready: bool) -> Self {
         Status { ready, ..self }
+    }
+
+    pub(crate) fn with_neighbours(self, cluster: &Cluster) -> Self {
+        let inner = &cluster.inner;
+        let now = inner.gate.clock.monotonic();
+        let clock_ahead_ms = match *inner.clock_state.borrow() {
+            ClockState::Unjudged => None,
+            ClockState::Well(ahead_ms) | ClockState::Off(ahead_ms) => Some(ahead_ms),
+        };
+        let proven = inner.gate.prober.newest();
+        Status {
+            neighbours: inner.neighbours.all(),
+            now,
+            clock_ahead_ms,
+            proven_before: proven.map(|watermark| now.saturating_sub(watermark.asked_at)),
+            withdrawn: inner.standing.withdrawn().map(str::to_owned),
+            ..self
+        }
     }
 
     pub(crate) fn with_counts(self, counts: &Counts, queued_bytes: u64, rounds: u64) -> Self {

@@ -5,9 +5,10 @@ use std::fmt;
 use super::Wrap;
 use super::instance::InstanceKey;
 use crate::seal::SealKey;
-use crate::{Error, Secret};
+use crate::{Error, Secret, sha256};
 
 const PURPOSE: &str = "instance key";
+const AUTHORITY: &str = "authority key";
 
 /// The key that hides the data key of each instance.
 pub struct ClusterKey(SealKey);
@@ -30,6 +31,19 @@ impl ClusterKey {
     /// Hides the data key of one instance; it opens for that instance only.
     pub fn wrap_instance(&self, instance: u64, key: &Secret<[u8; 32]>, nonce: [u8; 12]) -> Vec<u8> {
         self.0.seal(PURPOSE, &instance.to_be_bytes(), nonce, key.expose())
+    }
+
+    /// Hides the private key of the cluster's authority; it opens beside the same certificate only.
+    pub fn wrap_authority(&self, certificate: &[u8], pkcs8: &Secret<Vec<u8>>, nonce: [u8; 12]) -> Vec<u8> {
+        self.0.seal(AUTHORITY, &sha256(certificate), nonce, pkcs8.expose())
+    }
+
+    /// Opens the private key of the authority that has this certificate.
+    ///
+    /// # Errors
+    /// Those of [`SealKey::open`], also for another authority's key.
+    pub fn unwrap_authority(&self, certificate: &[u8], wrapped: &[u8]) -> Result<Secret<Vec<u8>>, Error> {
+        self.0.open(AUTHORITY, &sha256(certificate), wrapped)
     }
 
     /// Opens the data key of one instance.
@@ -56,6 +70,14 @@ mod tests {
 
     fn cluster(byte: u8) -> ClusterKey {
         ClusterKey::new(Secret::new([byte; 32]))
+    }
+
+    #[test]
+    fn the_authoritys_key_opens_beside_its_certificate_alone() {
+        let wrapped = cluster(1).wrap_authority(b"certificate", &Secret::new(vec![7; 40]), [4; 12]);
+        assert_eq!(cluster(1).unwrap_authority(b"certificate", &wrapped).unwrap().expose(), &[7; 40]);
+        assert_eq!(cluster(1).unwrap_authority(b"another", &wrapped).err(), Some(Error::Open));
+        assert_eq!(cluster(2).unwrap_authority(b"certificate", &wrapped).err(), Some(Error::Open));
     }
 
     #[test]

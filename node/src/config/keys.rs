@@ -41,6 +41,8 @@ keys! {
     DATA_DIR "data_dir" "./conclave-data" "where this node keeps its data";
     PUBLIC_LISTEN "public.listen" "127.0.0.1:8080" "address of the public side: loopback, because it speaks plain HTTP";
     PUBLIC_URL "public.url" "" "scheme, host and port of the issuer; not given: http://localhost with the port of public.listen";
+    PEERS_LISTEN "peers.listen" "127.0.0.1:8081" "address for the other nodes of the cluster, who prove themselves by certificates";
+    PEERS_ADDRESS "peers.address" "" "host and port by which the other nodes reach this one; not given: peers.listen";
     OPERATIONS_LISTEN "operations.listen" "127.0.0.1:8082" "address of /live, /ready, /metrics and /cluster";
     MASTER_KEY_FILE "master_key_file" "" "file with the master key, several may stand in it, the first one wraps; not given: master.key in the data folder, better kept elsewhere";
     MASTER_KEY "master_key" "" "the master key itself: 64 hexadecimal digits or 43 of base64url; environment only";

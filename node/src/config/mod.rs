@@ -9,6 +9,7 @@ pub(crate) mod values;
 
 use crate::exit::{Class, Failure, Outcome};
 use crypto::{PasswordParams, Secret};
+use identity::cluster::address::PeerAddress;
 use keys as k;
 use sources::Sources;
 use std::net::SocketAddr;
@@ -25,6 +26,10 @@ pub(crate) struct Config {
     pub(crate) public_listen: SocketAddr,
     /// What browsers see.
     pub(crate) public_url: PublicUrl,
+    /// Where the other nodes come in.
+    pub(crate) peers_listen: SocketAddr,
+    /// By which address they do.
+    pub(crate) peers_address: Option<PeerAddress>,
     /// Where the operations side listens.
     pub(crate) operations_listen: SocketAddr,
     /// A file with master keys.
@@ -79,6 +84,19 @@ impl Config {
         if memory < MEMORY_MIN {
             return Err(sources.refuse(k::MEMORY, "it is at least 32MiB"));
         }
+        let peers_listen = sources.parsed(k::PEERS_LISTEN, address)?;
+        let peers_address = match sources.given(k::PEERS_ADDRESS) {
+            None if peers_listen.ip().is_unspecified() => {
+                return Err(sources.refuse(
+                    k::PEERS_LISTEN,
+                    "the other nodes can't be told to come to every interface: set peers.address as well",
+                ));
+            }
+            None => None,
+            Some(_) => Some(sources.parsed(k::PEERS_ADDRESS, |text| {
+                PeerAddress::parse(text).map_err(|error| format!("\"{text}\": {error}"))
+            })?),
+        };
         let log_level = sources.text(k::LOG_LEVEL).to_owned();
         if crate::telemetry::filter(&log_level).is_err() {
             return Err(
@@ -89,6 +107,8 @@ impl Config {
             data_dir: PathBuf::from(sources.text(k::DATA_DIR)),
             public_listen,
             public_url: sources.parsed(k::PUBLIC_URL, PublicUrl::parse)?,
+            peers_listen,
+            peers_address,
             operations_listen: sources.parsed(k::OPERATIONS_LISTEN, address)?,
             master_key_file: sources.given(k::MASTER_KEY_FILE).map(PathBuf::from),
             master_key: sources.given(k::MASTER_KEY).map(|text| Secret::new(text.to_owned())),
@@ -105,6 +125,16 @@ impl Config {
                 "json" => Ok(LogFormat::Json),
                 _ => Err("it is auto, text or json".to_owned()),
             })?,
+        })
+    }
+
+    /// The address by which other nodes reach this one, which listens at `listening`.
+    pub(crate) fn peer_address(&self, listening: SocketAddr) -> Outcome<PeerAddress> {
+        if let Some(address) = &self.peers_address {
+            return Ok(address.clone());
+        }
+        PeerAddress::parse(&listening.to_string()).map_err(|error| {
+            Failure::new(Class::Config, format_args!("peers.listen: {listening}: {error}: set peers.address"))
         })
     }
 }

@@ -47,6 +47,7 @@ fn bench() -> Bench {
         ready: ready_seen,
         applied: applied_seen,
         prober,
+        standing: Arc::default(),
         patience,
     };
     Bench { gate: Arc::new(gate), clock, ready, applied, answers, failing, committed }

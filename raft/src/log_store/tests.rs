@@ -27,7 +27,13 @@ impl Machine for Nothing {
     }
 
     fn run(&self, _base: &dyn Read, head: Head, steps: &[Step<'_>]) -> Result<Ran, Fault> {
-        Ok(Ran { outcomes: steps.iter().map(|_| Vec::new()).collect(), changes: Changes::new(), head })
+        let digests = steps.iter().map(|_| head.digest).collect();
+        Ok(Ran {
+            outcomes: steps.iter().map(|_| Vec::new()).collect(),
+            digests,
+            changes: Changes::new(),
+            head,
+        })
     }
 }
 
@@ -49,6 +55,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for Bui
             machine: Arc::new(Nothing),
             applied: watch::Sender::default(),
             changes: broadcast::Sender::new(1),
+            digests: Arc::default(),
             fatal: fatal.clone(),
         });
         Ok((folder, LogStore::new(log, state, fatal), machine))

@@ -1,8 +1,11 @@
-//! One voter through the real openraft, on RocksDB in a temporary folder.
+//! The real openraft on RocksDB in temporary folders: one voter alone, and several over real connections.
 
 mod domain;
+mod group;
 mod kill;
 mod limits;
+mod peers;
 mod recovery;
 mod service;
+mod several;
 mod support;

@@ -10,14 +10,14 @@ use identity::execute::{Head, Outcome};
 use identity::refusal::Refusal;
 use identity::tables::{Fault, Overlay, Read, Table};
 use raft::{
-    Clock, Cluster, Config, Fatal, Freshness, Machine, ManualClock, OnFatal, Peer, Ports, Position, Ran,
-    Retention, Step, Submitted, Timing,
+    About, Clock, Cluster, Config, Fatal, Freshness, Machine, ManualClock, OnFatal, Peer, Ports, Position,
+    Ran, Retention, Step, Submitted, Timing,
 };
 use storage::{Completion, Entry, Error, LogBackend, LogId, LogState, NodeIdentity, Options, State, Vote};
 
 pub(crate) const IDENTITY: NodeIdentity = NodeIdentity { cluster: [9; 16], node: 1, lineage: 4 };
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A day in 2026.
 pub(crate) const NOW_MS: u64 = 1_790_000_000_000;
 
@@ -35,7 +35,7 @@ impl Machine for Register {
 
     fn run(&self, base: &dyn Read, mut head: Head, steps: &[Step<'_>]) -> Result<Ran, Fault> {
         let mut tables = Overlay::new(base);
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut digests) = (Vec::new(), Vec::new());
         for step in steps {
             head.time = head.time.max(step.time.unwrap_or_default());
             let mut of_step = Vec::new();
@@ -59,8 +59,9 @@ impl Machine for Register {
                 of_step.push(outcome);
             }
             outcomes.push(of_step);
+            digests.push(head.digest);
         }
-        Ok(Ran { outcomes, changes: tables.into_changes(), head })
+        Ok(Ran { outcomes, digests, changes: tables.into_changes(), head })
     }
 }
 
@@ -186,6 +187,8 @@ impl Node {
                 move |fatal| fatals.lock().unwrap().push(fatal)
             }),
             runtime: runtime.handle().clone(),
+            peers: None,
+            about: Arc::new(About::default),
         };
         let config = Config { identity, peer: Peer::default(), timing, retention };
         let cluster = Cluster::start(config, ports).await.unwrap();

@@ -16,7 +16,7 @@ use crate::codec::meta;
 use crate::error::Part;
 use crate::folder::Lock;
 use crate::snapshot::{self, Snapshot};
-use crate::{Error, LogId, NodeIdentity, Options, View, atomic_file};
+use crate::{Error, LogId, Manifest, NodeIdentity, Options, Receiver, View, atomic_file};
 
 use generation::Generation;
 
@@ -133,6 +133,11 @@ impl State {
     /// The newest snapshot that is kept.
     pub fn latest_snapshot(&self) -> Result<Option<Snapshot>, Error> {
         snapshot::latest(&self.dir)
+    }
+
+    /// Begins to take in a snapshot of this cluster and lineage from another node.
+    pub fn receive(&self, manifest: Manifest) -> Result<Receiver, Error> {
+        Receiver::new(&self.dir, manifest)
     }
 
     /// Replaces the whole state by a snapshot's, all or nothing, while older views live on.

@@ -1,0 +1,333 @@
+//! The administration side of a node: HTTP over a socket in its data folder, for whoever may read that folder.
+//!
+//! It is what `conclave token` and `conclave cluster` speak to. The socket belongs to the owner of the folder and is
+//! closed to everybody else by its mode; no port is opened, so nothing has to be guarded on the network.
+
+use crate::exit::{Class, Failure, Outcome, io};
+use crate::join::{self, Place};
+use crate::operations::{self, Operations};
+use crate::routes::problem;
+use api_core::{Freshness, Service, SubmitError};
+use axum::extract::{Path as Segment, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use identity::cluster::membership::{RemoveNode, ReplaceNode, SetNodeRole};
+use identity::cluster::node::Wanted;
+use identity::cluster::token::{RevokeJoinToken, tokens};
+use identity::command::Command;
+use identity::envelope::Caller;
+use identity::id::{Id, SYSTEM};
+use identity::level::RaiseLevel;
+use raft::Cluster;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+/// The socket in the data folder.
+const SOCKET: &str = "admin.sock";
+
+/// What a node has once it has re-applied its log.
+pub(crate) struct Hands {
+    /// What the API works with.
+    pub(crate) service: Service,
+    /// This node's part in the cluster.
+    pub(crate) cluster: Cluster,
+    /// What is handed to those who join.
+    pub(crate) place: Arc<Place>,
+}
+
+/// What the administration side works with. Its status can be asked from the beginning, everything else later.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    /// The node's, once it has them.
+    pub(crate) hands: Arc<OnceLock<Hands>>,
+    /// What the operations side knows.
+    pub(crate) operations: Operations,
+    /// Whether this node is to take no more work.
+    pub(crate) drained: watch::Sender<bool>,
+}
+
+/// The socket's place, by a short path however long that of the folder is: a socket's path has 108 bytes at most.
+fn short(dir: &Path) -> Outcome<(File, PathBuf)> {
+    let folder = File::open(dir).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::new(Class::NoData, format_args!("{} does not exist: correct data_dir", dir.display()))
+        }
+        _ => io("opening", dir, &error),
+    })?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()));
+    Ok((folder, path))
+}
+
+/// Takes the socket. The folder's lock is held, so whatever has its name is left from an earlier process.
+pub(crate) fn bind(dir: &Path) -> Outcome<UnixListener> {
+    let (_folder, path) = short(dir)?;
+    crate::folder::remove(&dir.join(SOCKET))?;
+    UnixListener::bind(&path).map_err(|error| io("listening on", &dir.join(SOCKET), &error))
+}
+
+/// Connects to the node that runs on a data folder.
+pub(crate) async fn connect(dir: &Path) -> Outcome<UnixStream> {
+    let (_folder, path) = short(dir)?;
+    UnixStream::connect(&path).await.map_err(|error| {
+        let text = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => format!(
+                "no node runs on {}: start it with `conclave serve`, or name another folder with --data-dir",
+                dir.display()
+            ),
+            std::io::ErrorKind::PermissionDenied => {
+                format!("{} belongs to another user: run this as its owner", dir.join(SOCKET).display())
+            }
+            _ => format!("the node on {} can't be reached: {error}", dir.display()),
+        };
+        Failure::new(Class::NotRunning, text)
+    })
+}
+
+/// Serves until `stop` says so.
+pub(crate) async fn serve(listener: UnixListener, admin: Admin, mut stop: watch::Receiver<bool>) {
+    let router = router(admin);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let Ok((stream, _)) = accepted else { continue };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let served =
+                Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "an administrator's connection ended early");
+            }
+        });
+    }
+}
+
+fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route("/tokens", get(list_tokens).post(create_token))
+        .route("/tokens/{id}", axum::routing::delete(revoke_token))
+        .route("/nodes/{node}/promote", post(promote))
+        .route("/nodes/{node}/demote", post(demote))
+        .route("/nodes/{node}/remove", post(remove))
+        .route("/nodes/{old}/replace/{new}", post(replace))
+        .route("/transfer-leader", post(transfer))
+        .route("/drain", post(drain))
+        .route("/snapshot", post(snapshot))
+        .route("/level/{level}", post(raise_level))
+        .with_state(admin)
+}
+
+/// A refusal with a sentence that says what to do.
+struct Refused(Box<Response>);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+type Answer = Result<Response, Refused>;
+
+fn refuse(status: StatusCode, code: &str, text: impl std::fmt::Display) -> Refused {
+    Refused(Box::new(problem(status, code, &text.to_string())))
+}
+
+fn not_done(error: &SubmitError) -> Refused {
+    match error {
+        SubmitError::Refused(refusal) => refuse(StatusCode::CONFLICT, refusal.code(), error),
+        SubmitError::NotApplied(_) => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_applied",
+            format_args!("{error}: look at `conclave cluster status`"),
+        ),
+        SubmitError::Unknown(_) => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unknown",
+            format_args!("{error}: look at `conclave cluster status`, then repeat it if it was not done"),
+        ),
+    }
+}
+
+impl Admin {
+    fn hands(&self) -> Result<&Hands, Refused> {
+        self.hands.get().ok_or_else(|| {
+            let text = "the node has not re-applied its log yet: `conclave cluster status` says why";
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "starting", text)
+        })
+    }
+}
+
+impl Hands {
+    async fn submit<C: Command>(&self, command: &C) -> Answer {
+        match self.service.submit(SYSTEM, Caller::system(), command).await {
+            Ok(_) => Ok(Json(json!({ "done": true })).into_response()),
+            Err(error) => Err(not_done(&error)),
+        }
+    }
+
+    /// Refuses to leave a set of voters that can't lose one, unless it is forced; `gone` and `come` are what changes.
+    fn guard(&self, gone: u64, come: Option<u64>, force: bool) -> Result<(), Refused> {
+        let status = self.cluster.status();
+        let spare = |node: &u64| {
+            let caught_up = status.neighbours.get(node).is_some_and(|neighbour| neighbour.ready);
+            !status.voters.contains(node) && *node != gone && (caught_up || *node == status.node)
+        };
+        let is_voter = status.voters.contains(&gone);
+        let left = status.voters.iter().filter(|voter| **voter != gone).count();
+        let spares = status
+            .members
+            .keys()
+            .filter(|node| spare(node) && come.is_none_or(|come| come == **node))
+            .count();
+        if force || !is_voter || left + spares.min(1) >= 3 || status.voters.len() < 3 {
+            return Ok(());
+        }
+        let text = format!(
+            "without node {gone} the cluster has {left} voters and could not lose another; let a node join first and \
+             use `conclave cluster replace`, or say --force"
+        );
+        Err(refuse(StatusCode::CONFLICT, "too_few_voters", text))
+    }
+}
+
+async fn status(State(admin): State<Admin>) -> Response {
+    operations::cluster(State(admin.operations)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    lifetime_secs: u32,
+    learner: bool,
+}
+
+async fn create_token(State(admin): State<Admin>, Json(asked): Json<NewToken>) -> Answer {
+    let hands = admin.hands()?;
+    let wanted = if asked.learner { Wanted::Learner } else { Wanted::Voter };
+    let made = join::create_token(&hands.service, &hands.place, asked.lifetime_secs, wanted).await;
+    let made = made.map_err(|error| not_done(&error))?;
+    let shown = json!({ "token": made.text.expose(), "id": made.id, "expires": made.expires.0 / 1000 });
+    Ok(Json(shown).into_response())
+}
+
+async fn list_tokens(State(admin): State<Admin>) -> Answer {
+    let view = admin.hands()?.service.backend.view(Freshness::Linearizable).await;
+    let view = view.map_err(|error| refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error))?;
+    let tokens = tokens(&view.reader(SYSTEM));
+    let tokens = tokens.map_err(|fault| refuse(StatusCode::INTERNAL_SERVER_ERROR, "fault", fault))?;
+    let shown = tokens.iter().map(|token| {
+        json!({
+            "id": token.id,
+            "expires": token.expires.0 / 1000,
+            "for": match token.wanted { Wanted::Voter => "voter", Wanted::Learner => "learner" },
+            "used_by": token.used.as_ref().map(|used| used.by),
+        })
+    });
+    Ok(Json(Value::Array(shown.collect())).into_response())
+}
+
+async fn revoke_token(State(admin): State<Admin>, Segment(id): Segment<String>) -> Answer {
+    let id = Id::parse(&id).map_err(|error| refuse(StatusCode::BAD_REQUEST, "invalid_id", error))?;
+    admin.hands()?.submit(&RevokeJoinToken { id }).await
+}
+
+async fn promote(State(admin): State<Admin>, Segment(node): Segment<u64>) -> Answer {
+    admin.hands()?.submit(&SetNodeRole { node, wanted: Wanted::Voter }).await
+}
+
+#[derive(Deserialize)]
+struct Force {
+    #[serde(default)]
+    force: bool,
+}
+
+async fn demote(
+    State(admin): State<Admin>,
+    Segment(node): Segment<u64>,
+    Query(asked): Query<Force>,
+) -> Answer {
+    let hands = admin.hands()?;
+    hands.guard(node, None, asked.force)?;
+    hands.submit(&SetNodeRole { node, wanted: Wanted::Learner }).await
+}
+
+async fn remove(
+    State(admin): State<Admin>,
+    Segment(node): Segment<u64>,
+    Query(asked): Query<Force>,
+) -> Answer {
+    let hands = admin.hands()?;
+    hands.guard(node, None, asked.force)?;
+    hands.submit(&RemoveNode { node }).await
+}
+
+async fn replace(
+    State(admin): State<Admin>,
+    Segment((old, new)): Segment<(u64, u64)>,
+    Query(asked): Query<Force>,
+) -> Answer {
+    let hands = admin.hands()?;
+    hands.guard(old, Some(new), asked.force)?;
+    hands.submit(&ReplaceNode { old, new }).await
+}
+
+#[derive(Deserialize)]
+struct To {
+    to: Option<u64>,
+}
+
+async fn transfer(State(admin): State<Admin>, Query(asked): Query<To>) -> Answer {
+    let cluster = &admin.hands()?.cluster;
+    let status = cluster.status();
+    if status.leader != Some(status.node) {
+        let leader = status.leader.map_or("no node".to_owned(), |leader| format!("node {leader}"));
+        let text = format!("{leader} leads, and only the leader hands over: run this on its data folder");
+        return Err(refuse(StatusCode::CONFLICT, "not_leader", text));
+    }
+    let leader = cluster.hand_over(asked.to).await;
+    let leader = leader.map_err(|error| refuse(StatusCode::CONFLICT, "not_handed_over", error))?;
+    Ok(Json(json!({ "leader": leader })).into_response())
+}
+
+#[derive(Deserialize)]
+struct Drain {
+    #[serde(default)]
+    undo: bool,
+}
+
+/// A drained node leads no more and says at `/ready` that it takes no work, while it answers whoever asks all the same.
+async fn drain(State(admin): State<Admin>, Query(asked): Query<Drain>) -> Answer {
+    let cluster = &admin.hands()?.cluster;
+    admin.drained.send_replace(!asked.undo);
+    cluster.may_lead(asked.undo);
+    if !asked.undo
+        && let Err(error) = cluster.hand_over(None).await
+    {
+        tracing::warn!(%error, "the drained node leads on");
+        return Ok(Json(json!({ "drained": true, "warning": error.to_string() })).into_response());
+    }
+    Ok(Json(json!({ "drained": !asked.undo })).into_response())
+}
+
+async fn snapshot(State(admin): State<Admin>) -> Answer {
+    let index = admin.hands()?.cluster.snapshot().await;
+    let index = index.map_err(|error| refuse(StatusCode::SERVICE_UNAVAILABLE, "not_made", error))?;
+    Ok(Json(json!({ "index": index })).into_response())
+}
+
+async fn raise_level(State(admin): State<Admin>, Segment(level): Segment<u32>) -> Answer {
+    admin.hands()?.submit(&RaiseLevel { level }).await
+}

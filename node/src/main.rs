@@ -130,7 +130,7 @@ async fn start(config: &mut Config, files: &Files) -> Outcome<Serving> {
         made.lines().iter().for_each(say);
     }
     steps::require_known_host(&open.node.service, &config.public_url).await?;
-    Ok(open.serve())
+    Ok(open.serve().await)
 }
 
 async fn init(mut config: Config, files: Files) -> Outcome<()> {

@@ -1,6 +1,6 @@
 //! Who belongs to the cluster: this node reports itself, and while it leads, Raft's membership follows the records.
 
-use api_core::{Freshness, Service, SubmitError, View};
+use api_core::{Freshness, Service, SubmitError};
 use identity::cluster::address::PeerAddress;
 use identity::cluster::node::{self, FOUNDER, FoundCluster, Node, RecordNode, Wanted};
 use identity::cluster::version::ProgramVersion;
@@ -8,7 +8,7 @@ use identity::envelope::Caller;
 use identity::id::SYSTEM;
 use identity::level;
 use identity::refusal::Refusal;
-use raft::{Cluster, MemberStep, Peer, Role};
+use raft::{CLOCK_OFF_MAX_MS, Cluster, MemberStep, Peer, Role};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -19,64 +19,76 @@ const EVERY: Duration = Duration::from_millis(300);
 /// This program's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Reports and leads until `stop` says so.
-pub(crate) async fn run(
-    service: Service,
-    cluster: Cluster,
-    me: u64,
-    address: PeerAddress,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut reported = false;
-    loop {
-        let looked = tokio::select! {
-            looked = look(&service, &cluster, me, &address, &mut reported) => looked,
-            _ = stop.wait_for(|stop| *stop) => return,
-        };
-        if let Err(why) = looked {
+/// What looks after this node's membership and, while it leads, everybody's.
+pub(crate) struct Membership {
+    /// The hands.
+    pub(crate) service: Service,
+    /// This node's part in the cluster.
+    pub(crate) cluster: Cluster,
+    /// Its number.
+    pub(crate) me: u64,
+    /// Where the others reach it.
+    pub(crate) address: PeerAddress,
+    /// Whether its record is right.
+    pub(crate) reported: bool,
+}
+
+impl Membership {
+    /// Looks again and again until `stop` says so.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            tokio::select! {
+                () = self.look_once() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    /// Does what is due. What fails is tried again at the next look.
+    pub(crate) async fn look_once(&mut self) {
+        if let Err(why) = self.look().await {
             tracing::debug!(%why, "the members were not looked after");
         }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+    }
+
+    async fn look(&mut self) -> Result<(), String> {
+        let Membership { service, cluster, me, address, .. } = self;
+        let view = service.backend.view(Freshness::Stale).await.map_err(|error| error.to_string())?;
+        let nodes = node::nodes(&view.reader(SYSTEM)).map_err(|fault| fault.0)?;
+        let mine = nodes.iter().find(|node| node.number == *me);
+        if mine.is_some_and(|node| !node.is_active()) {
+            cluster.withdraw("this node was removed from the cluster").await;
+            return Ok(());
         }
+        if !self.reported {
+            report(service, *me, address, mine).await?;
+            self.reported = true;
+        }
+        let status = cluster.status();
+        if status.role != Role::Leader {
+            return Ok(());
+        }
+        if status.clock_ahead_ms.is_some_and(|ms| ms.unsigned_abs() > CLOCK_OFF_MAX_MS) {
+            // One bad clock must not end every session of the cluster: another stamps from here on.
+            return cluster.hand_over(None).await.map(|_| ()).map_err(|error| error.to_string());
+        }
+        let step = cluster.lead_members_to(&wanted(&nodes)).await.map_err(|error| error.to_string())?;
+        step.iter().for_each(tell);
+        Ok(())
     }
 }
 
-async fn look(
-    service: &Service,
-    cluster: &Cluster,
-    me: u64,
-    address: &PeerAddress,
-    reported: &mut bool,
-) -> Result<(), String> {
-    let view = service.backend.view(Freshness::Stale).await.map_err(|error| error.to_string())?;
-    let nodes = node::nodes(&view.reader(SYSTEM)).map_err(|fault| fault.0)?;
-    let mine = nodes.iter().find(|node| node.number == me);
-    if mine.is_some_and(|node| !node.is_active()) {
-        cluster.withdraw("this node was removed from the cluster").await;
-        return Ok(());
-    }
-    if !*reported {
-        *reported = report(service, &view, me, address, mine).await?;
-    }
-    if cluster.status().role == Role::Leader
-        && let Some(step) =
-            cluster.lead_members_to(&wanted(&nodes)).await.map_err(|error| error.to_string())?
-    {
-        tell(&step);
-    }
-    Ok(())
-}
-
-/// Writes this node's record if it differs from what is so; whether it is right now.
+/// Writes this node's record if it differs from what is so.
 async fn report(
     service: &Service,
-    view: &View,
     me: u64,
     address: &PeerAddress,
     known: Option<&Node>,
-) -> Result<bool, String> {
+) -> Result<(), String> {
     let say = |error: SubmitError| error.to_string();
     if known.is_none() && me == FOUNDER {
         let command = FoundCluster { address: address.clone() };
@@ -100,16 +112,11 @@ async fn report(
             && (node.level_min, node.level_max) == (command.level_min, command.level_max)
     };
     if known.is_some_and(same) {
-        return Ok(true);
+        return Ok(());
     }
     let submitted = service.submit(SYSTEM, Caller::system(), &command).await.map_err(say)?;
-    tracing::info!(
-        node = me,
-        index = submitted.position.index,
-        before = view.position.index,
-        "this node is recorded"
-    );
-    Ok(true)
+    tracing::info!(node = me, index = submitted.position.index, "this node is recorded");
+    Ok(())
 }
 
 fn wanted(nodes: &[Node]) -> BTreeMap<u64, raft::Wanted> {

@@ -4,9 +4,10 @@ use crate::admin::{self, Admin};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use crate::members::Membership;
 use crate::operations::Operations;
 use crate::wire::Node;
-use crate::{folder, jobs, listener, members, routes, telemetry, wire};
+use crate::{folder, jobs, listener, routes, telemetry, wire};
 use identity::cluster::node::FOUNDER;
 use raft::Clock;
 use std::net::SocketAddr;
@@ -116,16 +117,23 @@ impl Open {
         self.node.identity.node == FOUNDER
     }
 
-    /// Opens the public side and begins the leader's jobs.
-    pub(crate) fn serve(self) -> Serving {
+    /// Records this node as it is now, opens the public side and begins the leader's jobs.
+    pub(crate) async fn serve(self) -> Serving {
         let Open { node, public, addresses, stop, serving, drained, sides: mut tasks, begun, .. } = self;
         let router = routes::public(node.service.clone(), Arc::clone(&node.clock), drained.subscribe());
         let stopping = stop.subscribe();
         let (service, cluster) = (node.service.clone(), node.cluster.clone());
-        let (me, address) = (node.identity.node, node.place.address.clone());
+        let mut membership = Membership {
+            service: service.clone(),
+            cluster: cluster.clone(),
+            me: node.identity.node,
+            address: node.place.address.clone(),
+            reported: false,
+        };
+        membership.look_once().await;
         tasks.push(tokio::spawn(listener::serve(public, router, stopping.clone())));
-        tasks.push(tokio::spawn(jobs::run(service.clone(), cluster.clone(), stopping.clone())));
-        tasks.push(tokio::spawn(members::run(service, cluster, me, address, stopping)));
+        tasks.push(tokio::spawn(jobs::run(service, cluster, stopping.clone())));
+        tasks.push(tokio::spawn(membership.run(stopping)));
         serving.send_replace(true);
         tracing::info!(
             public = %addresses.public,

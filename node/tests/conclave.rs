@@ -32,6 +32,8 @@ impl Done {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
     command.args(arguments).env_clear().stdin(Stdio::null());
+    // One for every start, whatever port it takes: a changed address would be a change of the state.
+    command.env("CONCLAVE_PEERS_ADDRESS", "node.example.com:8081");
     command
 }
 
@@ -56,7 +58,14 @@ pub(crate) fn node<'a>(verb: &'a str, dir: &'a Path) -> Vec<&'a str> {
     let dir = dir.to_str().unwrap();
     let mut arguments = vec![verb, "--data-dir", dir];
     if verb == "serve" {
-        arguments.extend(["--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0"]);
+        arguments.extend([
+            "--listen",
+            "127.0.0.1:0",
+            "--operations-listen",
+            "127.0.0.1:0",
+            "--peers-listen",
+            "127.0.0.1:0",
+        ]);
     }
     arguments
 }

@@ -15,7 +15,8 @@ fn stopped(by: Signal) -> (tempfile::TempDir, PathBuf) {
 
 fn doctor(dir: &Path) -> Done {
     let dir = dir.to_str().unwrap();
-    let free = ["--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0"];
+    let free =
+        ["--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0", "--peers-listen", "127.0.0.1:0"];
     run(&[&["doctor", "--deep", "--data-dir", dir], &free[..]].concat())
 }
 

@@ -55,6 +55,8 @@ fn a_restart_keeps_the_data() {
         "127.0.0.1:0",
         "--operations-listen",
         "127.0.0.1:0",
+        "--peers-listen",
+        "127.0.0.1:0",
     ]);
     assert_eq!(done.code, 0, "{done:?}");
 }
@@ -101,9 +103,29 @@ fn a_port_in_use_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let dir = folder.path().join("data");
     let dir = dir.to_str().unwrap();
-    let done = run(&["serve", "--data-dir", dir, "--listen", &address, "--operations-listen", "127.0.0.1:0"]);
+    let done = run(&[
+        "serve",
+        "--data-dir",
+        dir,
+        "--listen",
+        &address,
+        "--operations-listen",
+        "127.0.0.1:0",
+        "--peers-listen",
+        "127.0.0.1:0",
+    ]);
     assert!(done.refused(7).contains(&format!("public.listen: {address} is in use")));
-    let done = run(&["serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--operations-listen", &address]);
+    let done = run(&[
+        "serve",
+        "--data-dir",
+        dir,
+        "--listen",
+        "127.0.0.1:0",
+        "--operations-listen",
+        &address,
+        "--peers-listen",
+        "127.0.0.1:0",
+    ]);
     assert!(done.refused(7).contains(&format!("operations.listen: {address} is in use")));
     assert!(!folder.path().join("data").exists(), "nothing was made");
 }

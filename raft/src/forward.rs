@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Sleep;
 use tonic::Request;
 
+use crate::neighbours::ClockState;
 use crate::network::said;
 use crate::peers::wire::ForwardRequest;
 use crate::pool::Pool;
@@ -36,6 +37,7 @@ pub(crate) struct Forwarder {
     pub(crate) ready: watch::Receiver<bool>,
     pub(crate) applied: watch::Receiver<Option<u64>>,
     pub(crate) standing: Arc<Standing>,
+    pub(crate) clock_state: watch::Receiver<ClockState>,
     pub(crate) shard: u16,
     pub(crate) lineage: u32,
 }
@@ -63,6 +65,10 @@ impl Forwarder {
             let tried = match leader {
                 _ if self.standing.withdrawn().is_some() => {
                     Tried::Settled(Submitted::NotApplied(NotApplied::Withdrawn))
+                }
+                // The deadline in the command is of this node's clock.
+                _ if self.clock_state.borrow().is_off() => {
+                    Tried::Settled(Submitted::NotApplied(NotApplied::ClockOff))
                 }
                 None => Tried::Not(NotApplied::NotLeader { leader: None }),
                 Some(leader) if leader == self.node => self.try_here(&command, one_try).await,

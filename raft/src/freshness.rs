@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::neighbours::ClockState;
 use crate::position::Position;
 use crate::prober::{Prober, Watermark};
 use crate::standing::Standing;
@@ -50,6 +51,9 @@ pub enum Unavailable {
     /// This node has withdrawn: its state differs from the others', or it was removed.
     #[error("the node takes no part any more")]
     Withdrawn,
+    /// This node's clock is off the median of the cluster: it can't say what has expired.
+    #[error("the node's clock is off the median of the cluster")]
+    ClockOff,
 }
 
 /// Where reads wait.
@@ -61,6 +65,7 @@ pub(crate) struct Gate {
     pub(crate) applied: watch::Receiver<Option<u64>>,
     pub(crate) prober: Arc<Prober>,
     pub(crate) standing: Arc<Standing>,
+    pub(crate) clock_state: watch::Receiver<ClockState>,
     /// How long a read waits: [`WAIT_MAX`], less in tests.
     pub(crate) patience: Duration,
 }
@@ -73,6 +78,9 @@ impl Gate {
         }
         if self.standing.withdrawn().is_some() {
             return Err(Unavailable::Withdrawn);
+        }
+        if freshness != Freshness::Stale && self.clock_state.borrow().is_off() {
+            return Err(Unavailable::ClockOff);
         }
         // Nothing needs a timer, a task or a channel where the answer is known.
         if *self.ready.borrow() && self.holds(freshness) {

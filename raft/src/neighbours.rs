@@ -3,7 +3,7 @@
 //! From this come the alarms and `cluster status`, the judgement of this node's clock by the median of a quorum, and
 //! the comparison of replica digests. Nothing here is needed to agree or to serve; it is needed to be trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -197,6 +197,13 @@ impl Neighbours {
         known.insert(node, Known { neighbour, pending });
     }
 
+    /// Who answered within this time.
+    pub(crate) fn heard_within(&self, now: Duration, limit: Duration) -> BTreeSet<u64> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = known.iter().filter(|(_, known)| now.saturating_sub(known.neighbour.heard_at) <= limit);
+        heard.map(|(node, _)| *node).collect()
+    }
+
     /// Forgets who is no member any more.
     fn keep(&self, members: &BTreeMap<u64, Peer>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,6 +272,13 @@ pub(crate) enum ClockState {
     Well(i64),
     /// The same, and it may not.
     Off(i64),
+}
+
+impl ClockState {
+    /// Whether nothing that depends on the time may be said or written here.
+    pub(crate) fn is_off(self) -> bool {
+        matches!(self, ClockState::Off(_))
+    }
 }
 
 /// The task that asks.

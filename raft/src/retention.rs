@@ -14,11 +14,17 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::fatal::{Cause, OnFatal};
 use crate::frames;
+use crate::neighbours::Neighbours;
 use crate::types::{Payload, Raft};
 
 /// How much is read at once to find an entry's time.
 const MARK_BYTES: usize = 64 << 10;
 const MARK_ENTRIES: usize = 16;
+
+/// A member that answered this long ago is alive.
+const ALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// How many times its usual bytes the log may grow to for the sake of a slow member.
+const FAR: u64 = 4;
 
 /// How much of the log is kept, and how often the state is flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +53,7 @@ pub(crate) struct Keeper {
     pub(crate) log: Arc<dyn LogBackend>,
     pub(crate) state: Arc<State>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) applied: watch::Receiver<Option<u64>>,
     pub(crate) fatal: OnFatal,
 }
@@ -98,6 +105,16 @@ impl Keeper {
         self.flush_if_behind().await?;
         let durable = self.durable()?;
         let Some(upto) = self.excess(&retention.policy, &durable)? else { return Ok(()) };
+        // A member that is alive and behind is spared a snapshot, as long as the log is not far too long.
+        let far = Policy { bytes_max: retention.policy.bytes_max.saturating_mul(FAR), ..retention.policy };
+        let needed = self.slowest();
+        let upto = match needed {
+            Some(needed) if needed < upto && self.excess(&far, &durable)?.is_none() => needed,
+            Some(_) | None => upto,
+        };
+        if self.log.state().purged.is_some_and(|purged| purged.index >= upto) {
+            return Ok(());
+        }
         // 3. A snapshot that covers it, for members that will miss it.
         let covered = self.raft.metrics().borrow_watched().snapshot.map(|id| id.index);
         if covered < Some(upto) {
@@ -105,6 +122,14 @@ impl Keeper {
         }
         tracing::info!(upto, "the log is purged");
         self.raft.trigger().purge_log(upto).await.map_err(|ended| ended.to_string())
+    }
+
+    /// What the slowest member that answers has, as far as this node knows while it leads.
+    fn slowest(&self) -> Option<u64> {
+        let replication = self.raft.metrics().borrow_watched().replication.clone()?;
+        let alive = self.neighbours.heard_within(self.clock.monotonic(), ALIVE_WITHIN);
+        let matching = replication.into_iter().filter(|(node, _)| alive.contains(node));
+        matching.map(|(_, matching)| matching.map_or(0, |id| id.index)).min()
     }
 
     /// The last index that is too much or too old, if any; never beyond what `durable` covers.

@@ -131,6 +131,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         ready: ready_seen.clone(),
         applied: applied_seen.clone(),
         standing: Arc::clone(&standing),
+        clock_state: clock_judged.clone(),
         shard,
         lineage,
     };
@@ -141,6 +142,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         log: Arc::clone(&log),
         state: Arc::clone(&state),
         clock: Arc::clone(&clock),
+        neighbours: Arc::clone(&neighbours),
         applied: applied_seen.clone(),
         fatal: on_fatal.clone(),
     };
@@ -172,6 +174,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         applied: applied_seen,
         prober,
         standing: Arc::clone(&standing),
+        clock_state: clock_judged.clone(),
         patience: WAIT_MAX,
     };
     let inner = Inner {

@@ -50,7 +50,7 @@ async fn start(config: &mut Config, known: Option<Credentials>) -> Outcome<(Serv
         Some(known) => known,
         None => seed::seed(&open.node.service, &config.public_url).await?,
     };
-    Ok((open.serve(), credentials))
+    Ok((open.serve().await, credentials))
 }
 
 /// The demo's own configuration: neither a file nor the environment disturbs it.

@@ -48,6 +48,7 @@ fn bench() -> Bench {
         applied: applied_seen,
         prober,
         standing: Arc::default(),
+        clock_state: watch::channel(ClockState::Well(0)).1,
         patience,
     };
     Bench { gate: Arc::new(gate), clock, ready, applied, answers, failing, committed }

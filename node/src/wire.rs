@@ -133,6 +133,7 @@ pub(crate) async fn start(
         peer,
         timing: Timing::LAN,
         retention: Retention { policy: config.retention, ..Retention::default() },
+        verify_every: config.verify_every,
     };
     let cluster = Cluster::start(settings, ports).await?;
     announce(&cluster);

@@ -42,7 +42,11 @@ fn values_that_contradict_are_refused_by_name() {
     for (variable, value, says) in [
         ("CONCLAVE_PUBLIC_LISTEN", "0.0.0.0:8080", "public.listen (environment): it speaks plain HTTP"),
         ("CONCLAVE_PUBLIC_LISTEN", "localhost", "no address"),
-        ("CONCLAVE_PEERS_ADDRESS", "node-1", "peers.address (environment): \"node-1\": a peer address is host:port"),
+        (
+            "CONCLAVE_PEERS_ADDRESS",
+            "node-1",
+            "peers.address (environment): \"node-1\": a peer address is host:port",
+        ),
         ("CONCLAVE_PEERS_ADDRESS", "0.0.0.0:8081", "not the one of every interface"),
         ("CONCLAVE_PUBLIC_URL", "http://id.example.com", "http is for localhost only"),
         ("CONCLAVE_MEMORY", "256MB", "no size"),

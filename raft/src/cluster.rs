@@ -48,6 +48,8 @@ pub struct Config {
     pub timing: Timing,
     /// How much of the log is kept, and how often the state is flushed.
     pub retention: Retention,
+    /// How much log time lies between two hashes of the tables, which the nodes compare.
+    pub verify_every: Duration,
 }
 
 /// What a cluster stands on.

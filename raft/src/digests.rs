@@ -1,4 +1,4 @@
-//! The replica digests of the newest entries, to be held against those of the other nodes at equal positions.
+//! What a node has at the newest entries, replica digests or hashes, to be held against the others at equal positions.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +31,11 @@ impl Digests {
         if let Some(id) = applied.log {
             self.add(id.index, applied.digest);
         }
+    }
+
+    /// The newest.
+    pub(crate) fn newest(&self) -> Option<(u64, [u8; 32])> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).back().copied()
     }
 
     /// Whether the digest at `index` is this one; `None` where it is not known here.

@@ -28,6 +28,7 @@ mod position;
 mod prober;
 mod propose;
 mod retention;
+mod scrub;
 mod settings;
 mod standing;
 mod start;

@@ -79,6 +79,7 @@ pub(crate) struct Herald {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ready: watch::Receiver<bool>,
     pub(crate) standing: Arc<Standing>,
+    pub(crate) hashes: Arc<Digests>,
     pub(crate) about: Arc<dyn Fn() -> About + Send + Sync>,
 }
 
@@ -87,6 +88,7 @@ impl Herald {
     pub(crate) fn greeting(&self) -> Greeting {
         let applied = self.state.applied();
         let synced = self.log.state().synced;
+        let (hashed, hash) = self.hashes.newest().unwrap_or_default();
         let About { version, levels, certificate_ends, disk_free, serving } = (self.about)();
         Greeting {
             wall_ms: self.clock.wall_ms(),
@@ -101,6 +103,8 @@ impl Herald {
             disk_free,
             kept: applied.log.min(synced).map_or(0, |id| id.index),
             remembered: 0,
+            hashed,
+            hash: hash.to_vec().into(),
         }
     }
 }
@@ -139,6 +143,8 @@ pub(crate) async fn recall(
 struct Known {
     neighbour: Neighbour,
     pending: Vec<(u64, bytes::Bytes)>,
+    /// The newest hash of its tables.
+    hash: (u64, bytes::Bytes),
 }
 
 /// All that is known of the others.
@@ -194,7 +200,8 @@ impl Neighbours {
             heard_at: asked.until,
             agrees,
         };
-        known.insert(node, Known { neighbour, pending });
+        let hash = (greeting.hashed, greeting.hash);
+        known.insert(node, Known { neighbour, pending, hash });
     }
 
     /// Who answered within this time.
@@ -211,7 +218,7 @@ impl Neighbours {
     }
 
     /// Holds what the others told against this node's digests; how many voters differ from it.
-    fn compare(&self, digests: &Digests, voters: &[u64]) -> usize {
+    fn compare(&self, digests: &Digests, hashes: &Digests, voters: &[u64]) -> usize {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for known in known.values_mut() {
             known.pending.retain(|(index, digest)| match digests.agrees(*index, digest) {
@@ -221,6 +228,11 @@ impl Neighbours {
                 }
                 None => true,
             });
+            // Equal digests say that the same was written, a hash that it is still there.
+            let (index, hash) = &known.hash;
+            if hashes.agrees(*index, hash) == Some(false) {
+                known.neighbour.agrees = Some(false);
+            }
         }
         let differs =
             |node: &&u64| known.get(*node).is_some_and(|known| known.neighbour.agrees == Some(false));
@@ -334,7 +346,7 @@ impl Asking {
     }
 
     fn judge(&self, voters: &[u64]) {
-        let differing = self.neighbours.compare(&self.digests, voters);
+        let differing = self.neighbours.compare(&self.digests, &self.herald.hashes, voters);
         // Who differs from a majority is the one that is wrong.
         if voters.len() > 1 && differing > voters.len() / 2 {
             self.standing.withdraw(&format!(

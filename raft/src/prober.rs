@@ -17,6 +17,11 @@ use crate::clock::Clock;
 /// The pause after a round that failed, so that waiting reads do not make a busy loop of it.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
 
+/// A round that this many reads wanted is followed by a pause in which more of them gather.
+const MANY: u64 = 32;
+/// The pause: longer than it takes some hundred reads to arrive, shorter than anybody notices.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// Asks the leader up to which index everything is committed now.
 pub(crate) type ReadIndex = Box<dyn Fn() -> BoxFuture<'static, Result<u64, String>> + Send + Sync>;
 
@@ -40,6 +45,8 @@ struct Finished {
 struct Rounds {
     begun: u64,
     wanted: u64,
+    /// How often a round was wanted since the last one began.
+    wishes: u64,
 }
 
 /// Begins rounds for the reads that want one.
@@ -70,7 +77,7 @@ impl Prober {
     /// Makes rounds, one after the other, for as long as anybody wants one. Runs until it is aborted.
     pub(crate) async fn run(self: Arc<Self>, read_index: ReadIndex) {
         loop {
-            let Some(number) = self.begin() else {
+            let Some((number, wishes)) = self.begin() else {
                 self.wake.notified().await;
                 continue;
             };
@@ -87,23 +94,31 @@ impl Prober {
                     finished.watermark = Some(Watermark { asked_at, index });
                 }
             });
+            if wishes > MANY {
+                // So many come at once that the next round had better wait for all of them.
+                tokio::time::sleep(GATHER).await;
+            }
         }
     }
 
-    fn begin(&self) -> Option<u64> {
+    /// Begins a round if one is wanted; its number, and how often it was wanted.
+    fn begin(&self) -> Option<(u64, u64)> {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         if rounds.wanted <= rounds.begun {
             return None;
         }
         rounds.begun += 1;
         self.begun.store(rounds.begun, Ordering::Relaxed);
-        Some(rounds.begun)
+        Some((rounds.begun, std::mem::take(&mut rounds.wishes)))
     }
 
     /// Wants a round every now and then, so that this node knows how far behind it may be even when nobody reads.
     pub(crate) async fn pulse(self: Arc<Self>, every: Duration) {
         loop {
-            self.want();
+            let fresh = self.newest().map(|watermark| self.clock.monotonic().saturating_sub(watermark.asked_at));
+            if fresh.is_none_or(|age| age > every / 2) {
+                self.want();
+            }
             tokio::time::sleep(every).await;
         }
     }
@@ -113,6 +128,7 @@ impl Prober {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         let next = rounds.begun + 1;
         rounds.wanted = next;
+        rounds.wishes += 1;
         drop(rounds);
         self.wake.notify_one();
         next

@@ -26,6 +26,7 @@ use crate::pool::Pool;
 use crate::prober::{Prober, ReadIndex};
 use crate::propose::Proposer;
 use crate::retention::Keeper;
+use crate::scrub::Scrub;
 use crate::standing::Standing;
 use crate::state_machine::{Parts, StateMachine};
 use crate::types::Raft;
@@ -63,6 +64,8 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
     let (applied, applied_seen) = watch::channel(None);
     let (changes, _) = broadcast::channel(CHANGES_KEPT);
     let digests = Arc::new(Digests::default());
+    let every_ms = u64::try_from(config.verify_every.as_millis()).unwrap_or(u64::MAX);
+    let scrub = Arc::new(Scrub::new(every_ms, on_fatal.clone()));
     let state_machine = StateMachine::new(Parts {
         state: Arc::clone(&state),
         log: Arc::clone(&log),
@@ -70,6 +73,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         applied,
         changes: changes.clone(),
         digests: Arc::clone(&digests),
+        scrub: Arc::clone(&scrub),
         fatal: on_fatal.clone(),
     });
     let log_store = LogStore::new(Arc::clone(&log), Arc::clone(&state), on_fatal.clone());
@@ -92,6 +96,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         clock: Arc::clone(&clock),
         ready: ready_seen.clone(),
         standing: Arc::clone(&standing),
+        hashes: Arc::clone(&scrub.hashes),
         about,
     });
     let asking = Asking {

@@ -25,6 +25,7 @@ use crate::digests::Digests;
 use crate::fatal::{Cause, OnFatal};
 use crate::frames;
 use crate::machine::{Machine, Step};
+use crate::scrub::Scrub;
 use crate::types::{LogId, Outcomes, Peer, SnapshotMeta, StoredMembership, TypeConfig, raft_id, stored_id};
 
 /// A chunk ends before it has more commands than this.
@@ -46,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) applied: watch::Sender<Option<u64>>,
     pub(crate) changes: broadcast::Sender<Arc<Change>>,
     pub(crate) digests: Arc<Digests>,
+    pub(crate) scrub: Arc<Scrub>,
     pub(crate) fatal: OnFatal,
 }
 
@@ -64,6 +66,14 @@ struct Waiting {
 }
 
 impl Waiting {
+    /// The leader's stamp; 0 for an entry that carries none.
+    fn time_ms(&self) -> u64 {
+        match &self.payload {
+            EntryPayload::Normal(batch) => batch.time_ms,
+            EntryPayload::Blank | EntryPayload::Membership(_) => 0,
+        }
+    }
+
     fn commands(&self) -> &[Bytes] {
         match &self.payload {
             EntryPayload::Normal(batch) => &batch.commands,
@@ -163,6 +173,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let mut chunk = Vec::new();
         let (mut commands, mut bytes) = (0, 0);
+        let mut time_ms = self.now.time_ms;
         while let Some(entry) = entries.next().await {
             let (entry, responder) = entry?;
             let waiting = Waiting { id: entry.log_id, payload: entry.payload, responder };
@@ -178,7 +189,16 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             }
             commands += more_commands;
             bytes += more_bytes;
+            let before_ms = time_ms;
+            time_ms = time_ms.max(waiting.time_ms());
+            let index = waiting.id.index;
             chunk.push(waiting);
+            if self.parts.scrub.is_due(before_ms, time_ms) {
+                // The chunk ends here on every node, so that all hash the same state.
+                self.write(std::mem::take(&mut chunk))?;
+                (commands, bytes) = (0, 0);
+                self.parts.scrub.begin(index, &self.parts.state);
+            }
         }
         self.write(chunk)
     }

@@ -59,7 +59,7 @@ fn a_state_behind_the_purged_position_is_refused() {
 }
 
 #[test]
-fn a_log_without_its_beginning_is_refused() {
+fn e03_a_log_without_its_beginning_is_refused() {
     assert!(matches!(check(|log| append(log, entries(1, 3..10)), None), Err(Error::CorruptLog { .. })));
 }
 

@@ -106,7 +106,7 @@ fn everything_acknowledged_is_there_after_sigkill() {
 }
 
 #[test]
-fn images_of_the_open_folder_hold_what_was_completed() {
+fn e01_images_of_the_open_folder_hold_what_was_completed() {
     let folder = folder();
     let log = folder.log();
     for round in 0..10 {

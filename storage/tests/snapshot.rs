@@ -187,7 +187,7 @@ fn install_as(snapshot: &Snapshot, manifest: Manifest) -> Error {
 }
 
 #[test]
-fn another_clusters_snapshot_is_refused() {
+fn e19_another_clusters_snapshot_is_refused() {
     let (_source, state) = filled(5);
     let mut snapshot = state.build_snapshot().unwrap();
     for change in [|m: &mut Manifest| m.cluster = [1; 16], |m: &mut Manifest| m.lineage = 9] {
@@ -239,7 +239,7 @@ fn readers_of_the_old_state_finish_while_a_snapshot_is_installed() {
 }
 
 #[test]
-fn an_install_that_stops_anywhere_leaves_the_old_state_or_the_new() {
+fn e18_an_install_that_stops_anywhere_leaves_the_old_state_or_the_new() {
     let (_source, source) = filled(200);
     let snapshot = source.build_snapshot().unwrap();
     for step in [Step::Copied, Step::Prepared, Step::Synced, Step::Announced, Step::Switched] {

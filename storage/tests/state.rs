@@ -38,7 +38,7 @@ fn a_view_stays_as_it_was() {
 }
 
 #[test]
-fn a_view_read_by_other_threads_is_of_one_position() {
+fn e06_a_view_read_by_other_threads_is_of_one_position() {
     let folder = folder();
     let state = folder.state();
     std::thread::scope(|scope| {

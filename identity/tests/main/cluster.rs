@@ -329,7 +329,7 @@ fn a_program_that_is_older_than_the_records_say_stops_instead_of_disagreeing() {
 
 #[cfg(feature = "next-level")]
 #[test]
-fn the_next_level_waits_for_the_last_old_node() {
+fn e25_the_next_level_waits_for_the_last_old_node() {
     let mut world = three();
     let raise = RaiseLevel { level: 2 };
     let newer = |number| RecordNode { level_max: 2, ..report(number) };

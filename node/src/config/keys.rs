@@ -49,6 +49,7 @@ keys! {
     MEMORY "memory" "256MiB" "memory of the embedded store: caches and write buffers";
     RETENTION_BYTES "retention.bytes" "256MiB" "the log is cut when its entries hold more than this";
     RETENTION_AGE "retention.age" "7d" "entries of the log older than this go; at most 30d, so that erasure ends there too";
+    VERIFY_EVERY "verify.every" "6h" "how often the nodes hash all that they hold and compare it";
     PASSWORD_MEMORY_KIB "password.memory_kib" "19456" "Argon2id: memory of one password hash, in KiB";
     PASSWORD_PASSES "password.passes" "2" "Argon2id: passes";
     PASSWORD_LANES "password.lanes" "1" "Argon2id: lanes";

@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) memory: u64,
     /// When the log is cut.
     pub(crate) retention: storage::retention::Policy,
+    /// How often all tables are hashed and compared.
+    pub(crate) verify_every: Duration,
     /// What a password hash costs.
     pub(crate) password: PasswordParams,
     /// What is logged.
@@ -97,6 +99,10 @@ impl Config {
                 PeerAddress::parse(text).map_err(|error| format!("\"{text}\": {error}"))
             })?),
         };
+        let verify_every = sources.parsed(k::VERIFY_EVERY, values::duration)?;
+        if verify_every < Duration::from_secs(1) {
+            return Err(sources.refuse(k::VERIFY_EVERY, "it is at least 1s"));
+        }
         let log_level = sources.text(k::LOG_LEVEL).to_owned();
         if crate::telemetry::filter(&log_level).is_err() {
             return Err(
@@ -117,6 +123,7 @@ impl Config {
                 bytes_max: sources.parsed(k::RETENTION_BYTES, values::bytes)?,
                 age_ms_max: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             },
+            verify_every,
             password: password(sources)?,
             log_level,
             log_format: sources.parsed(k::LOG_FORMAT, |text| match text {

@@ -96,7 +96,7 @@ fn a_batch_is_encoded_once_and_its_commands_are_slices_of_it() {
 }
 
 #[test]
-fn no_print_of_a_batch_shows_a_command() {
+fn e28_no_print_of_a_batch_shows_a_command() {
     let batch = batch(5, 1, vec![Bytes::from_static(b"hunter2")]).unwrap();
     let entry = types::Entry { log_id: id(1, 1, 1), payload: types::Payload::Normal(batch.clone()) };
     for print in [format!("{batch:?} {batch}"), format!("{entry:?} {entry}")] {

@@ -172,7 +172,7 @@ async fn a_position_is_waited_for_and_one_of_another_history_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_is_served_before_the_log_is_re_applied() {
+async fn e13_nothing_is_served_before_the_log_is_re_applied() {
     let bench = bench();
     bench.ready.send_replace(false);
     bench.answers.add_permits(10);

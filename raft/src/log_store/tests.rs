@@ -56,6 +56,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for Bui
             applied: watch::Sender::default(),
             changes: broadcast::Sender::new(1),
             digests: Arc::default(),
+            scrub: Arc::new(crate::scrub::Scrub::new(u64::MAX, OnFatal::new(|_| {}))),
             fatal: fatal.clone(),
         });
         Ok((folder, LogStore::new(log, state, fatal), machine))
@@ -76,7 +77,7 @@ async fn openrafts_suite_holds_in_memory() {
 }
 
 #[tokio::test]
-async fn an_entry_of_an_unknown_format_ends_the_node() {
+async fn e10_an_entry_of_an_unknown_format_ends_the_node() {
     let called = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let builder = Builder { log: |_| Arc::new(MemoryLog::new()) };
     let (_folder, mut store, _machine) = builder.build().await.unwrap();

@@ -60,11 +60,11 @@ fn told(neighbours: &Neighbours, node: u64, index: u64, digest: u8) {
 fn states_are_compared_at_equal_positions_only() {
     let (neighbours, digests) = (Neighbours::default(), Digests::default());
     told(&neighbours, 2, 7, 7);
-    assert_eq!(neighbours.compare(&digests, &[1, 2, 3]), 0);
+    assert_eq!(neighbours.compare(&digests, &Digests::default(), &[1, 2, 3]), 0);
     assert_eq!(neighbours.all()[&2].agrees, None);
     // This node comes there later.
     digests.add(7, [7; 32]);
-    assert_eq!(neighbours.compare(&digests, &[1, 2, 3]), 0);
+    assert_eq!(neighbours.compare(&digests, &Digests::default(), &[1, 2, 3]), 0);
     assert_eq!(neighbours.all()[&2].agrees, Some(true));
 }
 
@@ -75,10 +75,10 @@ fn every_voter_that_differs_is_counted_and_no_other() {
     for node in [2, 3, 4] {
         told(&neighbours, node, 7, 8);
     }
-    assert_eq!(neighbours.compare(&digests, &[1, 2, 3]), 2);
+    assert_eq!(neighbours.compare(&digests, &Digests::default(), &[1, 2, 3]), 2);
     // Answers without a known position change nothing about that.
     told(&neighbours, 2, 9, 9);
-    assert_eq!(neighbours.compare(&digests, &[1, 2, 3]), 2);
+    assert_eq!(neighbours.compare(&digests, &Digests::default(), &[1, 2, 3]), 2);
 }
 
 #[test]
@@ -86,4 +86,21 @@ fn who_left_is_forgotten() {
     let neighbours = clocks(&[(2, 0), (3, 0)]);
     neighbours.keep(&BTreeMap::from([(3, Peer::default())]));
     assert_eq!(neighbours.all().into_keys().collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn a_hash_that_differs_outweighs_digests_that_agree() {
+    let (neighbours, digests, hashes) = (Neighbours::default(), Digests::default(), Digests::default());
+    digests.add(9, [9; 32]);
+    hashes.add(7, [7; 32]);
+    let greeting = Greeting {
+        applied: Some(9),
+        digest: vec![9; 32].into(),
+        hashed: 7,
+        hash: vec![8; 32].into(),
+        ..Greeting::default()
+    };
+    neighbours.heard(2, greeting, Asked { wall_ms: 0, from: NOW, until: NOW });
+    assert_eq!(neighbours.compare(&digests, &hashes, &[1, 2, 3]), 1);
+    assert_eq!(neighbours.all()[&2].agrees, Some(false));
 }

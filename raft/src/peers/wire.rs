@@ -271,6 +271,11 @@ pub struct Greeting {
     /// In an answer: what is known here of the asker's `kept`; 0 if nothing is.
     #[prost(uint64, tag = "12")]
     pub remembered: u64,
+    /// The newest entry after which it has hashed its tables, and the hash.
+    #[prost(uint64, tag = "13")]
+    pub hashed: u64,
+    #[prost(bytes = "bytes", tag = "14")]
+    pub hash: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -42,7 +42,7 @@ async fn submit(node: &Node, envelope: &Envelope) -> Submitted {
 }
 
 #[tokio::test]
-async fn a_repeated_request_is_answered_from_the_first_also_after_a_restart() {
+async fn e11_a_repeated_request_is_answered_from_the_first_also_after_a_restart() {
     let folder = tempdir().unwrap();
     let node = Node::with(folder.path(), setup()).await;
     let Submitted::Applied { reply, position } = submit(&node, &envelope(1)).await else {

@@ -64,6 +64,7 @@ impl Door for Doorkeeper {
 pub(crate) struct Member {
     pub(crate) cluster: Cluster,
     pub(crate) state: Arc<State>,
+    pub(crate) log: Arc<storage::Log>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) door: Arc<Doorkeeper>,
     pub(crate) fatals: Arc<Mutex<Vec<Fatal>>>,
@@ -104,6 +105,7 @@ pub(crate) struct Group {
     pub(crate) addresses: BTreeMap<u64, SocketAddr>,
     pub(crate) nodes: BTreeMap<u64, Member>,
     pub(crate) retention: Retention,
+    pub(crate) verify_every: Duration,
 }
 
 impl Group {
@@ -119,6 +121,7 @@ impl Group {
             addresses: BTreeMap::new(),
             nodes: BTreeMap::new(),
             retention,
+            verify_every: Duration::from_secs(3600),
         };
         for node in 1..=size {
             group.start(node).await;
@@ -192,7 +195,7 @@ impl Group {
         let door = Arc::new(Doorkeeper::default());
         let fatals: Arc<Mutex<Vec<Fatal>>> = Arc::default();
         let ports = Ports {
-            log,
+            log: log.clone(),
             state: state.clone(),
             machine: Arc::new(Register),
             clock: clock.clone(),
@@ -205,7 +208,13 @@ impl Group {
             about: Arc::new(|| About { serving: true, ..About::default() }),
         };
         let peer = Peer { address: address.to_string() };
-        let config = Config { identity, peer, timing: Timing::LAN, retention: self.retention };
+        let config = Config {
+            identity,
+            peer,
+            timing: Timing::LAN,
+            retention: self.retention,
+            verify_every: self.verify_every,
+        };
         let cluster = match Cluster::start(config, ports).await {
             Ok(cluster) => cluster,
             Err(error) => {
@@ -214,7 +223,7 @@ impl Group {
                 return Err(error);
             }
         };
-        let mut member = Member { cluster, state, clock, door, fatals, ticking, runtime: Some(runtime) };
+        let mut member = Member { cluster, state, log, clock, door, fatals, ticking, runtime: Some(runtime) };
         if self.nodes.contains_key(&node) {
             member.kill();
             panic!("node {node} runs already");
@@ -226,6 +235,14 @@ impl Group {
     /// Ends a node, and frees its folder.
     pub(crate) fn kill(&mut self, node: u64) {
         self.nodes.remove(&node).unwrap().kill();
+    }
+
+    /// Flips a byte of a row of a stopped node, as a bad disk does which forgets to say so.
+    pub(crate) fn flip(&self, node: u64, key: &str) {
+        let state = State::open(&self.path(node), &identity(node), &Options::new(32 << 20)).unwrap();
+        let row = (Table::State, key.as_bytes().to_vec());
+        state.write([(row, Some(b"flipped".to_vec()))].into(), state.applied()).unwrap();
+        state.flush().unwrap();
     }
 
     /// Flips a bit of what a stopped node believes to have applied, and changes a row.

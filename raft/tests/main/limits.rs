@@ -36,7 +36,7 @@ async fn what_arrives_while_entries_are_in_flight_is_packed_into_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_refuses_at_once_and_loses_nothing() {
+async fn e27_a_full_queue_refuses_at_once_and_loses_nothing() {
     let folder = tempdir().unwrap();
     let node = Arc::new(Node::start(folder.path()).await);
     node.log.hold();
@@ -67,7 +67,7 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_who_gives_up_loses_nothing_and_a_late_command_never_applies() {
+async fn e12_a_caller_who_gives_up_loses_nothing_and_a_late_command_never_applies() {
     let folder = tempdir().unwrap();
     let node = Arc::new(Node::start(folder.path()).await);
     node.log.hold();

@@ -34,7 +34,7 @@ async fn a_node_with_its_own_certificate_is_let_in() {
 }
 
 #[tokio::test]
-async fn node_2s_certificate_is_refused_as_node_3() {
+async fn e20_node_2s_certificate_is_refused_as_node_3() {
     let mut group = Group::new(2).await;
     let tls = Tls::new(&credentials(&group.authority, &identity(2))).unwrap();
     group.try_start_as(identity(3), tls).await.unwrap();

@@ -49,7 +49,7 @@ async fn a_restart_keeps_state_log_time_and_digest() {
 }
 
 #[tokio::test]
-async fn an_image_of_the_folder_taken_while_it_runs_re_applies_to_the_same_digest() {
+async fn e07_an_image_of_the_folder_taken_while_it_runs_re_applies_to_the_same_digest() {
     let folder = tempdir().unwrap();
     let node = Node::start(folder.path()).await;
     for number in 0..30 {

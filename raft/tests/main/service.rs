@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use crate::support::{IDENTITY, NOW_MS, Node, Setup, eventually};
 
 #[tokio::test]
-async fn an_applied_command_is_in_every_view_of_its_position() {
+async fn e08_an_applied_command_is_in_every_view_of_its_position() {
     let folder = tempdir().unwrap();
     let node = Node::start(folder.path()).await;
     for round in 0..20 {
@@ -50,7 +50,7 @@ async fn a_refused_command_leaves_no_row_and_does_not_disturb_its_neighbours() {
 }
 
 #[tokio::test]
-async fn positions_of_another_history_are_refused() {
+async fn e16_positions_of_another_history_are_refused() {
     let folder = tempdir().unwrap();
     let node = Node::start(folder.path()).await;
     let position = node.put("a", "1").await;
@@ -66,7 +66,7 @@ async fn positions_of_another_history_are_refused() {
 }
 
 #[tokio::test]
-async fn a_clock_an_hour_back_does_not_move_log_time_back() {
+async fn e17_a_clock_an_hour_back_does_not_move_log_time_back() {
     let folder = tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(NOW_MS));
     let setup = || Setup { clock: clock.clone(), ..Setup::default() };
@@ -94,7 +94,7 @@ async fn a_clock_an_hour_back_does_not_move_log_time_back() {
 }
 
 #[tokio::test]
-async fn a_cluster_is_begun_once() {
+async fn e22_a_cluster_is_begun_once() {
     let folder = tempdir().unwrap();
     let node = Node::start(folder.path()).await;
     assert_eq!(node.cluster.initialize().await, Err(Error::AlreadyInitialized));

@@ -190,7 +190,13 @@ impl Node {
             peers: None,
             about: Arc::new(About::default),
         };
-        let config = Config { identity, peer: Peer::default(), timing, retention };
+        let config = Config {
+            identity,
+            peer: Peer::default(),
+            timing,
+            retention,
+            verify_every: Duration::from_secs(3600),
+        };
         let cluster = Cluster::start(config, ports).await.unwrap();
         if !cluster.is_initialized().await.unwrap() {
             cluster.initialize().await.unwrap();

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn synced_ends_before_the_first_entry_of_a_later_operation() {
+    fn e02_synced_ends_before_the_first_entry_of_a_later_operation() {
         let mut tail = tail(1000);
         assert_eq!(tail.synced(2).map(|id| id.index), Some(5));
         tail.truncate_after(4);

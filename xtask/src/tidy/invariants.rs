@@ -1,12 +1,13 @@
 //! Which invariants and attack cases have no test that bears their name.
 //!
-//! An invariant of docs/architecture.md is tested by functions named `a01_…` to `a14_…`, an attack case by
-//! `case_NN_…`. What is missing is listed, and is no finding yet: not everything can be shown by one node.
+//! An invariant of docs/architecture.md is tested by functions named `a01_…` to `a14_…`, one of the engine by `e01_…` to
+//! `e30_…` (docs/engine-invariants.md), an attack case by `case_NN_…`. What is missing is listed, and is no finding yet: not everything can be shown by one node.
 
 use super::Tree;
 use std::collections::BTreeSet;
 
 const INVARIANTS: std::ops::RangeInclusive<u32> = 1..=14;
+const ENGINE: std::ops::RangeInclusive<u32> = 1..=30;
 /// The attack cases that what is built so far can meet.
 const CASES: &[std::ops::RangeInclusive<u32>] =
     &[1..=9, 12..=14, 21..=21, 24..=32, 35..=37, 46..=48, 50..=53, 57..=58, 62..=63];
@@ -16,16 +17,21 @@ pub(crate) fn report(tree: &Tree) -> String {
     let tests = tests(tree);
     let lacks = |prefix: &str| !tests.iter().any(|name| name.starts_with(prefix));
     let invariants: Vec<String> = INVARIANTS.map(|n| format!("a{n:02}_")).filter(|p| lacks(p)).collect();
+    let engine: Vec<String> = ENGINE.map(|n| format!("e{n:02}_")).filter(|p| lacks(p)).collect();
     let cases: Vec<String> =
         CASES.iter().cloned().flatten().map(|n| format!("case_{n:02}_")).filter(|p| lacks(p)).collect();
-    [("invariants without a test", invariants), ("attack cases without a test", cases)]
-        .into_iter()
-        .filter(|(_, missing)| !missing.is_empty())
-        .map(|(title, missing)| {
-            let names: Vec<&str> = missing.iter().map(|p| p.trim_end_matches('_')).collect();
-            format!("{title} ({}): {}\n", names.len(), names.join(" "))
-        })
-        .collect()
+    [
+        ("invariants without a test", invariants),
+        ("invariants of the engine without a test", engine),
+        ("attack cases without a test", cases),
+    ]
+    .into_iter()
+    .filter(|(_, missing)| !missing.is_empty())
+    .map(|(title, missing)| {
+        let names: Vec<&str> = missing.iter().map(|p| p.trim_end_matches('_')).collect();
+        format!("{title} ({}): {}\n", names.len(), names.join(" "))
+    })
+    .collect()
 }
 
 /// Returns the names of all test functions: those whose attributes name a test, whatever runs them.

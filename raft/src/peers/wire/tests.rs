@@ -79,6 +79,8 @@ fn every_message_is_its_golden() {
         disk_free: 1 << 30,
         kept: 6,
         remembered: 5,
+        hashed: 4,
+        hash: vec![4; 32].into(),
     };
     golden("greeting", &greeting);
 }

@@ -102,7 +102,7 @@ fn the_purged_position_is_synced_before_rows_go() {
 }
 
 #[test]
-fn after_a_failed_write_everything_fails_and_the_hook_is_called_once() {
+fn e05_after_a_failed_write_everything_fails_and_the_hook_is_called_once() {
     let fixture = fixture();
     let calls = Arc::new(Mutex::new(0));
     // A log that is open for reading only refuses writes, as a broken disk would.

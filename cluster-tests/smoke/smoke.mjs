@@ -8,11 +8,14 @@ import { join } from 'node:path';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 import { Application, refused } from './lib/application.mjs';
-import { Browser, plain } from './lib/browser.mjs';
+import { Browser, pin, plain } from './lib/browser.mjs';
 import { Demo, freePortBase } from './lib/demo.mjs';
 import { Story, StepFailed, must, same } from './lib/story.mjs';
 
 const LOG_LINES = 40;
+const POLL_MS = 100;
+// A little more than the bound that /cluster tells.
+const BOUND_MS = 300;
 
 const story = new Story();
 const folder = mkdtempSync(join(tmpdir(), 'conclave-smoke-'));
@@ -52,6 +55,12 @@ async function tell() {
   await story.step('SIGKILL, right after the last acknowledgement', () => demo.kill());
   await story.step('the demo recovers and is ready', () => demo.start());
   await afterTheKill(demoed, applications, keys, { ...before, ...kept, ended });
+
+  if (demoed.nodes.length > 1) {
+    for (const { node } of demoed.nodes) await throughOneNode(demoed, applications, node);
+    await acrossNodes(demoed, applications, before.project);
+    await leaderKilled(demoed, applications);
+  }
 
   await story.step('SIGINT stops it', async () => same(await demo.stop(), 0, 'the exit code'));
 }
@@ -231,6 +240,110 @@ async function afterTheKill(demoed, { web, api }, keys, { project, serviceToken,
   });
 
   await story.step('the password still signs in', () => web.signIn(new Browser(demoed.issuer), demoed.user));
+}
+
+/** The whole flow with every request on the same node, whichever leads. */
+async function throughOneNode({ issuer, user }, { web, api }, node) {
+  await story.step(`everything through node ${node}`, async () => {
+    const response = await fetch(`${issuer}/oauth/v2/keys`, { headers: pin(node) });
+    same(response.headers.get('conclave-served-by'), String(node), 'Conclave-Served-By');
+    const browser = new Browser(issuer);
+    browser.node = node;
+    const tokens = await web.at(node).signIn(browser, user);
+    const next = await web.refresh(tokens.refresh_token);
+    same((await api.at(node).introspect(next.access_token)).active, true, 'active');
+    await web.userinfo(next, tokens.claims().sub);
+    await web.revoke(next.refresh_token);
+    same((await api.introspect(next.access_token)).active, false, 'active after the revocation');
+    web.at(null);
+    api.at(null);
+  });
+}
+
+/** What one node has done holds on every other one. */
+async function acrossNodes({ issuer, user, nodes }, { web, api, robot }, project) {
+  const [one, two, three] = nodes.map(({ node }) => node);
+
+  await story.step(`sign-in begun on node ${one}, finished on ${two}, its code redeemed on ${three}`, async () => {
+    const { url, checks } = await web.request();
+    const browser = new Browser(issuer);
+    browser.node = one;
+    const page = await browser.open(url);
+    browser.node = two;
+    const answer = await browser.submit(page, user, 'login-submit');
+    const tokens = await web.at(three).redeem(answer, checks);
+    for (const node of [one, two, three]) {
+      same((await api.at(node).introspect(tokens.access_token)).active, true, `active on node ${node}`);
+    }
+    const again = web.at(one).redeem(answer, checks);
+    await refused(again, 'invalid_grant');
+    same((await api.at(two).introspect(tokens.access_token)).active, false, 'active after the code was replayed');
+  });
+
+  await story.step(`a client_credentials token of node ${one} is accepted on ${two} at once`, async () => {
+    const scope = `openid urn:zitadel:iam:org:project:id:${project}:aud`;
+    const { access_token } = await oidc.clientCredentialsGrant(robot.at(one).config, { scope });
+    same((await api.at(two).introspect(access_token)).active, true, 'active');
+    await robot.at(three).revoke(access_token);
+    // The bound of a node's view is a quarter of a second; nothing older is served.
+    await new Promise((resolve) => setTimeout(resolve, BOUND_MS));
+    for (const node of [one, two, three]) {
+      same((await api.at(node).introspect(access_token)).active, false, `active on node ${node}`);
+    }
+  });
+  for (const application of [web, api, robot]) application.at(null);
+}
+
+/** The leader dies without a word, and people notice nothing. */
+async function leaderKilled(demoed, applications) {
+  const killed = await story.step('SIGKILL of the leader', async () => {
+    const leader = await leaderOf(demoed.nodes);
+    const { pid } = (await demo.credentials()).nodes.find(({ node }) => node === leader);
+    process.kill(pid, 'SIGKILL');
+    return { note: `node ${leader}`, node: leader, pid };
+  });
+  const alive = { ...demoed, nodes: demoed.nodes.filter(({ node }) => node !== killed.node) };
+  await story.step('another node leads', async () => {
+    const leader = await until(() => leaderOf(alive.nodes), (found) => found !== null && found !== killed.node);
+    return { note: `node ${leader}` };
+  });
+  const life = await lifeOfTokens(demoed, applications);
+  await signingOut(demoed, applications, life);
+
+  await story.step('the killed node comes back and catches up', async () => {
+    const { operations } = demoed.nodes.find(({ node }) => node === killed.node);
+    await until(() => json(`${operations}/ready`).catch(() => ({})), ({ ready }) => ready === true);
+    const { nodes } = await demo.credentials();
+    must(nodes.find(({ node }) => node === killed.node).pid !== killed.pid, 'it has the same process id');
+    await until(
+      async () => (await json(`${operations}/cluster`)).members,
+      (members) => members.length === demoed.nodes.length && members.every(({ lag }) => lag === 0),
+    );
+  });
+  await throughOneNode(demoed, applications, killed.node);
+}
+
+/** Who leads, as most of these nodes see it. */
+async function leaderOf(nodes) {
+  const seen = await Promise.all(
+    nodes.map(({ operations }) => json(`${operations}/cluster`).then(({ leader }) => leader, () => null)),
+  );
+  const leads = seen.filter((leader) => seen.filter((other) => other === leader).length > nodes.length / 2);
+  return leads[0] ?? null;
+}
+
+/** Asks again until the answer is as wanted; the step's own deadline ends it otherwise. */
+async function until(ask, isRight) {
+  for (;;) {
+    const answer = await ask();
+    if (isRight(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+async function json(url) {
+  const response = await fetch(url);
+  return response.json();
 }
 
 /** What a resource server does that asks nobody. */

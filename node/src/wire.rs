@@ -25,7 +25,6 @@ use rustix::fs::statvfs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use storage::{Log, NodeIdentity, Options, State};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -34,9 +33,6 @@ use tokio::task::AbortHandle;
 
 /// Threads that agreement has for itself: no storm of sign-ins can starve a heartbeat.
 const RAFT_THREADS: usize = 2;
-
-/// How often a node that waits for the others looks whether they still want it.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A node whose parts are connected and that has re-applied its log.
 pub(crate) struct Node {
@@ -146,15 +142,12 @@ pub(crate) async fn start(
     if raft::Door::is_removed(&*door, identity.node) {
         return Err(removed("this node was removed from the cluster"));
     }
-    loop {
-        tokio::select! {
-            ready = cluster.ready() => break ready?,
-            // One that was removed while it was down learns that from the others, and never becomes ready.
-            () = tokio::time::sleep(LOOK_EVERY) => if let Some(why) = cluster.status().withdrawn {
-                return Err(removed(&why));
-            }
-        }
+    // One that was removed while it was down learns that from the others, and never becomes ready.
+    let ready = cluster.ready().await;
+    if let Some(why) = cluster.status().withdrawn {
+        return Err(removed(&why));
     }
+    ready?;
     let backend = ClusterBackend { cluster: cluster.clone(), state, clock: Arc::clone(&clock) };
     let hasher = crypto::PasswordHasher::new(config.password, PASSWORD_BUFFERS);
     let hasher = hasher.map_err(|error| Failure::new(Class::Config, error))?;

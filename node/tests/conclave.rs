@@ -32,8 +32,10 @@ impl Done {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
     command.args(arguments).env_clear().stdin(Stdio::null());
-    // One for every start, whatever port it takes: a changed address would be a change of the state.
-    command.env("CONCLAVE_PEERS_ADDRESS", "node.example.com:8081");
+    if !arguments.contains(&"--config") {
+        // One for every start, whatever port it takes: a changed address would be a change of the state.
+        command.env("CONCLAVE_PEERS_ADDRESS", "node.example.com:8081");
+    }
     command
 }
 

@@ -10,3 +10,4 @@ mod full_disk;
 mod http;
 mod keys;
 mod life;
+mod members;

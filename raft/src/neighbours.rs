@@ -19,7 +19,7 @@ use crate::network::said;
 use crate::peers::wire::Greeting;
 use crate::pool::Pool;
 use crate::standing::Standing;
-use crate::types::{Peer, Raft};
+use crate::types::{LogId, Peer, Raft};
 
 /// How often each member is asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -324,7 +324,20 @@ impl Asking {
                 return;
             }
             let judged = *self.clock_state.borrow() != ClockState::Unjudged;
-            tokio::time::sleep(if judged { EVERY } else { SOON }).await;
+            tokio::select! {
+                () = tokio::time::sleep(if judged { EVERY } else { SOON }) => {}
+                // Who has just come is asked at once.
+                () = self.other_members_than(*membership.log_id()) => {}
+            }
+        }
+    }
+
+    async fn other_members_than(&self, set_by: Option<LogId>) {
+        let mut metrics = self.raft.metrics();
+        while *metrics.borrow_watched().membership_config.log_id() == set_by {
+            if metrics.changed().await.is_err() {
+                return std::future::pending().await;
+            }
         }
     }
 

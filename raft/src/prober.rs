@@ -115,7 +115,8 @@ impl Prober {
     /// Wants a round every now and then, so that this node knows how far behind it may be even when nobody reads.
     pub(crate) async fn pulse(self: Arc<Self>, every: Duration) {
         loop {
-            let fresh = self.newest().map(|watermark| self.clock.monotonic().saturating_sub(watermark.asked_at));
+            let fresh =
+                self.newest().map(|watermark| self.clock.monotonic().saturating_sub(watermark.asked_at));
             if fresh.is_none_or(|age| age > every / 2) {
                 self.want();
             }

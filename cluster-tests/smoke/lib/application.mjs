@@ -1,7 +1,7 @@
 // An application that signs people in: openid-client does what it does for everybody, and checks what it gets.
 
 import * as oidc from 'openid-client';
-import { plain } from './browser.mjs';
+import { pin, plain } from './browser.mjs';
 import { must } from './story.mjs';
 
 const SCOPE = 'openid profile email offline_access';
@@ -25,6 +25,13 @@ export class Application {
     const metadata = { id_token_signed_response_alg: 'ES256' };
     const config = await oidc.discovery(new URL(issuer), client_id, metadata, auth, { execute });
     return new Application(config, redirect_uri);
+  }
+
+  /** Sends everything to one node from now on; to any, where it is null. */
+  at(node) {
+    this.config[oidc.customFetch] = (url, options) =>
+      fetch(url, { ...options, headers: { ...Object.fromEntries(new Headers(options.headers)), ...pin(node) } });
+    return this;
   }
 
   /** Makes an authorization request, and what is needed to check its answer. */

@@ -8,6 +8,9 @@ export class Browser {
   #origin;
   #cookies = new Map();
 
+  /** The number of the node that the edge is asked to send everything to; any node where it is null. */
+  node = null;
+
   /** A browser that knows one site; whatever leads elsewhere is where it has left for. */
   constructor(origin) {
     this.#origin = new URL(origin).origin;
@@ -16,6 +19,7 @@ export class Browser {
   /** Another browser with the same cookies. */
   copy() {
     const other = new Browser(this.#origin);
+    other.node = this.node;
     other.#cookies = new Map(this.#cookies);
     return other;
   }
@@ -49,7 +53,7 @@ export class Browser {
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
       if (url.origin !== this.#origin) return { left: url };
       const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-      const headers = { accept: 'text/html', ...request.headers, ...(cookie && { cookie }) };
+      const headers = { accept: 'text/html', ...request.headers, ...pin(this.node), ...(cookie && { cookie }) };
       const response = await fetch(url, { ...request, headers, redirect: 'manual' });
       response.headers.getSetCookie().forEach((line) => this.#keep(line));
       const html = await response.text();
@@ -72,6 +76,11 @@ export class Browser {
     if (Number(known.get('max-age') ?? 1) > 0) this.#cookies.set(name, value);
     else this.#cookies.delete(name);
   }
+}
+
+/** The header by which the edge is told which node a request is for. */
+export function pin(node) {
+  return node === null ? {} : { 'conclave-node': String(node) };
 }
 
 // Reads the tags that make a form; our pages have one at most, and no `>` within an attribute.

@@ -1,0 +1,209 @@
+//! Nodes join, leave and are looked after, as an operator does it; and what he is told when it can't be.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::conclave::{Done, Node, get, run};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Only a hang takes as long.
+const PATIENCE_ROUNDS: usize = 600;
+const ROUND: Duration = Duration::from_millis(50);
+
+/// A cluster in the making: one configuration file for each node.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let place = Place { folder: tempfile::tempdir().unwrap() };
+        fs::write(place.path("master.key"), "0123456789abcdef".repeat(4)).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the configuration of a node that takes free ports for itself.
+    fn node(&self, name: &str) -> PathBuf {
+        // Taken for a moment, so that two nodes never get the same; the address must stay over restarts.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let file = self.path(&format!("{name}.toml"));
+        let text = format!(
+            "data_dir = \"{}\"\nmaster_key_file = \"{}\"\npublic.listen = \"127.0.0.1:0\"\n\
+             public.url = \"http://localhost\"\npeers.listen = \"127.0.0.1:{port}\"\noperations.listen = \"127.0.0.1:0\"\n",
+            self.path(name).display(),
+            self.path("master.key").display()
+        );
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn start(&self, file: &Path) -> Node {
+        Node::ready(&["serve", "--config", file.to_str().unwrap()])
+    }
+}
+
+fn ask(file: &Path, arguments: &[&str]) -> Done {
+    let mut all = arguments.to_vec();
+    all.extend(["--config", file.to_str().unwrap()]);
+    run(&all)
+}
+
+/// A new token of the node that runs by this file.
+fn token(file: &Path) -> String {
+    let done = ask(file, &["token", "create"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    done.out.trim().to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..PATIENCE_ROUNDS {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(ROUND);
+    }
+    panic!("{what}: it did not come true");
+}
+
+fn voters(node: &Node) -> Vec<u64> {
+    node.cluster()["voters"].as_array().unwrap().iter().filter_map(Value::as_u64).collect()
+}
+
+#[test]
+fn three_nodes_are_made_by_hand_and_one_is_replaced() {
+    let place = Place::new();
+    let first_file = place.node("one");
+    let first = place.start(&first_file);
+    let mut nodes = vec![];
+    for name in ["two", "three"] {
+        let file = place.node(name);
+        let joined = ask(&file, &["join", &token(&first_file)]);
+        assert_eq!(joined.code, 0, "{joined:?}");
+        nodes.push((file.clone(), place.start(&file)));
+    }
+    eventually("three vote", || voters(&first) == [1, 2, 3]);
+    eventually("all is well", || {
+        let cluster = first.cluster();
+        cluster["alarms"] == Value::Array(vec![]) && cluster["may_fail"] == 1
+    });
+    eventually("node 2 knows that", || nodes[0].1.cluster()["may_fail"] == 1);
+    let status = ask(&nodes[0].0, &["cluster", "status"]);
+    assert!(
+        status.out.contains("1 voter may fail; as node 2 sees it") && status.out.ends_with("No alarms\n"),
+        "{status:?}"
+    );
+
+    // Two voters could not lose one: the operator has to say that he means it.
+    let refused = ask(&first_file, &["cluster", "remove", "3"]);
+    assert!(refused.refused(20).contains("could not lose another"), "{refused:?}");
+
+    // The third dies for good, another takes its place.
+    let (_, third) = nodes.pop().unwrap();
+    third.signal(Signal::KILL);
+    let file = place.node("four");
+    assert_eq!(ask(&file, &["join", &token(&first_file)]).code, 0);
+    let fourth = place.start(&file);
+    eventually("it is heard of", || {
+        first.cluster()["members"].as_array().unwrap().iter().any(|m| m["node"] == 4 && m["ready"] == true)
+    });
+    assert_eq!(voters(&first), [1, 2, 3], "a fourth voter would save nobody");
+    let replaced = ask(&first_file, &["cluster", "replace", "3", "4"]);
+    assert_eq!(replaced.code, 0, "{replaced:?}");
+    eventually("the fourth votes", || voters(&fourth) == [1, 2, 4]);
+
+    // The dead one wakes up, and is told.
+    let third = place.path("three.toml");
+    let woken = run(&["serve", "--config", third.to_str().unwrap()]);
+    assert!(woken.refused(18).contains("was removed from the cluster"), "{woken:?}");
+    // Its number is gone for ever.
+    let refused = ask(&first_file, &["cluster", "promote", "3"]);
+    assert!(refused.refused(20).contains("removed"), "{refused:?}");
+}
+
+#[test]
+fn a_drained_node_leads_no_more_and_says_so() {
+    let place = Place::new();
+    let first_file = place.node("one");
+    let first = place.start(&first_file);
+    let mut others = vec![];
+    for name in ["two", "three"] {
+        let file = place.node(name);
+        assert_eq!(ask(&file, &["join", &token(&first_file)]).code, 0);
+        others.push(place.start(&file));
+    }
+    eventually("three vote", || voters(&first) == [1, 2, 3]);
+    eventually("a leader is known", || first.cluster()["leader"] == 1);
+    let drained = ask(&first_file, &["cluster", "drain"]);
+    assert!(drained.code == 0 && drained.out.contains("leads no more"), "{drained:?}");
+    eventually("another leads", || first.cluster()["leader"].as_u64().is_some_and(|leader| leader != 1));
+    let (status, body) = get(&first.operations, "/ready");
+    assert!(status == 503 && body.contains("drained"), "{body}");
+    let not_here = ask(&first_file, &["cluster", "transfer-leader"]);
+    assert!(not_here.refused(20).contains("only the leader hands over"), "{not_here:?}");
+    assert_eq!(ask(&first_file, &["cluster", "drain", "--undo"]).code, 0);
+    eventually("it is ready again", || get(&first.operations, "/ready").0 == 200);
+}
+
+#[test]
+fn a_token_lets_one_node_in_once() {
+    let place = Place::new();
+    let first_file = place.node("one");
+    let _first = place.start(&first_file);
+    let token = token(&first_file);
+    let (two, three) = (place.node("two"), place.node("three"));
+    assert_eq!(ask(&two, &["join", &token]).code, 0);
+    let again = ask(&three, &["join", &token]);
+    assert!(again.refused(19).contains("the join token is not valid here"), "{again:?}");
+    let there = ask(&two, &["join", &token]);
+    assert!(there.refused(5).contains("belongs to node 2"), "{there:?}");
+    let list = ask(&first_file, &["token", "list"]);
+    assert!(list.out.contains("voter") && !list.out.contains(&token), "{list:?}");
+    // What was about to join begins no cluster of its own by mistake.
+    let serve = ask(&three, &["serve"]);
+    assert!(serve.refused(16).contains("was about to join"), "{serve:?}");
+}
+
+#[test]
+fn a_token_that_is_revoked_or_none_lets_nobody_in() {
+    let place = Place::new();
+    let first_file = place.node("one");
+    let first = place.start(&first_file);
+    let made = ask(&first_file, &["token", "create", "--output", "json"]);
+    let made: Value = serde_json::from_str(&made.out).unwrap();
+    let (text, id) = (made["token"].as_str().unwrap(), made["id"].as_str().unwrap());
+    assert_eq!(ask(&first_file, &["token", "revoke", id]).code, 0);
+    let two = place.node("two");
+    let refused = ask(&two, &["join", text]);
+    assert!(refused.refused(19).contains("revoked"), "{refused:?}");
+    let again = ask(&first_file, &["token", "revoke", id]);
+    assert_eq!(again.code, 20, "{again:?}");
+
+    let refused = ask(&two, &["join", "cnv_join_nonsense"]);
+    assert!(refused.refused(2).contains("no join token"), "{refused:?}");
+    for lifetime in ["1s", "8d", "soon"] {
+        let refused = ask(&first_file, &["token", "create", "--lifetime", lifetime]);
+        assert!([2, 20].contains(&refused.code), "{refused:?}");
+    }
+
+    // Another master key than the cluster's is named before the token is used.
+    let token = token(&first_file);
+    fs::write(place.path("master.key"), "fedcba9876543210".repeat(4)).unwrap();
+    let refused = ask(&two, &["join", &token]);
+    assert!(refused.refused(4).contains("the master key"), "{refused:?}");
+    fs::write(place.path("master.key"), "0123456789abcdef".repeat(4)).unwrap();
+
+    // Nobody is there.
+    assert_eq!(first.signal(Signal::TERM).code, 0);
+    let refused = ask(&two, &["join", &token]);
+    assert_eq!(refused.code, 19, "{refused:?}");
+    let refused = ask(&first_file, &["cluster", "status"]);
+    assert!(refused.refused(17).contains("no node runs on"), "{refused:?}");
+}

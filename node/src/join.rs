@@ -182,8 +182,11 @@ impl raft::Door for Doorway {
     fn is_removed(&self, node: u64) -> bool {
         let view = self.state.view();
         let reader = Reader { read: &view, instance: SYSTEM, now: Timestamp::default() };
-        // A state that can't be read lets nobody in.
-        is_removed(&reader, node).unwrap_or(true)
+        // A state that can't be read ends this node; it must not talk others into ending with it.
+        is_removed(&reader, node).unwrap_or_else(|fault| {
+            tracing::error!(%fault, "the state can't be read");
+            false
+        })
     }
 }
 

@@ -17,7 +17,8 @@ use openraft::ReadPolicy;
 use storage::{NodeIdentity, State};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::Server;
@@ -43,6 +44,10 @@ pub(super) const TARGET: &str = "conclave-target";
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// How many may be about to at once; further ones wait in the kernel's queue.
 const HANDSHAKES_MAX: usize = 64;
+/// How many connections those may have who have no certificate, and for how long: enough to join, nothing to gain by
+/// holding on to them.
+const STRANGERS_MAX: usize = 16;
+const STRANGER_TIME_MAX: Duration = Duration::from_secs(60);
 /// The pause after the system had no descriptor for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How many calls one connection may have under way.
@@ -112,6 +117,7 @@ async fn accept(
     accepted: mpsc::Sender<Connection>,
 ) {
     let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
@@ -122,15 +128,25 @@ async fn accept(
                 continue;
             }
         };
-        let (tls, accepted) = (tls.server(), accepted.clone());
+        let (tls, accepted, strangers) = (tls.server(), accepted.clone(), Arc::clone(&strangers));
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
             let proven = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(tls).accept(stream)).await;
             match proven {
                 Ok(Ok(stream)) => {
                     let caller = Caller(caller(&stream, &identity));
+                    let stay = match caller {
+                        Caller(Some(_)) => None,
+                        Caller(None) => {
+                            let Ok(permit) = strangers.try_acquire_owned() else { return };
+                            Some(Stay {
+                                ends: Box::pin(tokio::time::sleep(STRANGER_TIME_MAX)),
+                                _permit: permit,
+                            })
+                        }
+                    };
                     // An error says that the listener is ending.
-                    let _ = accepted.send(Connection { stream, caller }).await;
+                    let _ = accepted.send(Connection { stream, caller, stay }).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%error, "a caller did not prove who he is"),
                 Err(_) => tracing::debug!("a caller took too long to prove who he is"),
@@ -155,6 +171,14 @@ struct Caller(Option<u64>);
 struct Connection {
     stream: TlsStream<TcpStream>,
     caller: Caller,
+    /// Of one without a certificate.
+    stay: Option<Stay>,
+}
+
+/// How long a stranger may stay, and his place among the few.
+struct Stay {
+    ends: Pin<Box<Sleep>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Connected for Connection {
@@ -171,6 +195,11 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(stay) = &mut self.stay
+            && stay.ends.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -214,7 +243,8 @@ impl Service {
                 return Err(Status::failed_precondition(text));
             }
         }
-        if self.desk.door.is_removed(from) {
+        // One that has withdrawn may be wrong about everybody.
+        if self.desk.standing.withdrawn().is_none() && self.desk.door.is_removed(from) {
             return Err(Status::permission_denied(format!("node {from} was removed from the cluster")));
         }
         Ok(from)

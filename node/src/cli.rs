@@ -28,6 +28,9 @@ pub(crate) enum Command {
         options: NodeOptions,
         #[command(flatten)]
         files: Files,
+        /// Stop when standard input ends: for whoever starts nodes and may be killed
+        #[arg(long, hide = true)]
+        stop_with_stdin: bool,
     },
     /// Begin a cluster: the data folder, the first instance and its administrator; then exit
     Init {
@@ -50,7 +53,7 @@ pub(crate) enum Command {
     /// Look after the cluster of a running node
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Run a demo on this machine, with an application, an administrator and a user to try
+    /// Run a cluster on this machine behind one address, with an application, an administrator and a user to try
     Demo(DemoOptions),
     /// Look at the configuration
     #[command(subcommand)]
@@ -267,15 +270,29 @@ impl NodeOptions {
 /// What the demo can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoOptions {
+    /// How many nodes: 1, 3 or 5
+    #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = demo_nodes)]
+    pub(crate) nodes: u64,
     /// Where the demo keeps its data and its credentials; remove it to begin anew
     #[arg(long, value_name = "DIR", default_value = "./conclave-demo")]
     pub(crate) data: PathBuf,
-    /// The first of the ports: the public side takes it, operations take the second after it; 0 takes free ones
+    /// The first of the ports: the edge takes it; node 1 takes the tenth, eleventh and twelfth after it for the public
+    /// side, peers and operations, node 2 the twentieth and so on; 0 takes free ones
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) port_base: u16,
-    /// What is logged to standard error: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    /// What each node logs, into DIR/node-1.log and so on: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log_level: String,
+}
+
+/// Odd numbers only: an even one survives no more failures than the number below it.
+fn demo_nodes(text: &str) -> Result<u64, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        "5" => Ok(5),
+        _ => Err("a demo has 1, 3 or 5 nodes".to_owned()),
+    }
 }
 
 fn exit_codes() -> String {

@@ -75,10 +75,7 @@ pub(crate) async fn prepare(config: &Config) -> Outcome<(Opened, Made)> {
     }
     if !is_given(config) {
         let path = dir.join(MASTER_KEY);
-        if !path.exists() {
-            let key: Secret<[u8; 32]> = draw_secret(&SystemEntropy);
-            let text = Secret::new(format!("{}\n", crypto::hex(key.expose())));
-            write_private(&path, text.expose().as_bytes())?;
+        if ensure_master_key(&path)? {
             made.master_key = Some(path);
         }
     }
@@ -105,6 +102,16 @@ pub(crate) fn make(dir: &Path) -> Outcome<()> {
     builder.recursive(true).mode(0o700);
     builder.create(dir).map_err(|error| io("creating", dir, &error))?;
     refuse_strangers(dir)
+}
+
+/// Makes a master key in a file that does not exist yet; whether it did.
+pub(crate) fn ensure_master_key(path: &Path) -> Outcome<bool> {
+    if path.exists() {
+        return Ok(false);
+    }
+    let key: Secret<[u8; 32]> = draw_secret(&SystemEntropy);
+    let text = Secret::new(format!("{}\n", crypto::hex(key.expose())));
+    write_private(path, text.expose().as_bytes()).map(|()| true)
 }
 
 /// Gives the folder to a node: from then on it is that node's.

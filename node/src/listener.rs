@@ -2,6 +2,7 @@
 
 use crate::exit::{Class, Failure, Outcome};
 use axum::Router;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -11,6 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+/// Who asks, as an extension of every request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remote(pub(crate) SocketAddr);
 
 /// The most bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -49,10 +55,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             accepted = accept(&listener, &places) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Some((stream, place)) = accepted else { continue };
+        let Some((stream, remote, place)) = accepted else { continue };
         // Answers are small and complete: nothing is gained by waiting for more of them.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let named = router.clone().map_request(move |mut request: http::Request<Incoming>| {
+            request.extensions_mut().insert(Remote(remote));
+            request
+        });
+        let service = TowerToHyperService::new(named);
         let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -71,10 +81,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, remote)) => Some((stream, remote, place)),
         Err(error) => {
             tracing::warn!(%error, "a connection was not accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;

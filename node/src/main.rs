@@ -40,7 +40,7 @@ use config::Config;
 use exit::{Failure, Outcome};
 use init::Files;
 use output::say;
-use serve::{Serving, Signals};
+use serve::{Serving, Signals, StopBy};
 use std::process::ExitCode;
 
 /// Blocking threads of the API: password hashes wait for two buffers, everything else is short.
@@ -58,7 +58,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome<()> {
     match command {
-        Command::Serve { options, files } => on_runtime(serve(configured(&options)?, files)),
+        Command::Serve { options, files, stop_with_stdin } => {
+            let stop_by = if stop_with_stdin { StopBy::Stdin } else { StopBy::SignalsOnly };
+            on_runtime(serve(configured(&options)?, files, stop_by))
+        }
         Command::Init { options, files } => on_runtime(init(configured(&options)?, files)),
         Command::Token(command) => {
             let config = configured(command.options())?;
@@ -108,8 +111,8 @@ fn on_runtime<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     builder.build().map_err(Failure::other)?.block_on(work)
 }
 
-async fn serve(mut config: Config, files: Files) -> Outcome<()> {
-    let mut signals = Signals::take()?;
+async fn serve(mut config: Config, files: Files, stop_by: StopBy) -> Outcome<()> {
+    let mut signals = Signals::take(stop_by)?;
     let started = signals.unless(start(&mut config, &files)).await;
     let Some(serving) = started.transpose()? else { return Ok(()) };
     say(format_args!("Conclave listens on http://{}", serving.addresses.public));

@@ -10,16 +10,25 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use crypto::Entropy;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::Limited;
 use raft::Clock;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// The routes of the public side.
-pub(crate) fn public(service: Service, clock: Arc<dyn Clock>, drained: watch::Receiver<bool>) -> Router {
-    let hands = Hands { clock, entropy: Arc::clone(&service.entropy), drained };
+/// Names the node that answered, in every answer of the public side.
+pub(crate) const SERVED_BY: HeaderName = HeaderName::from_static("conclave-served-by");
+
+/// The routes of the public side of a node, which wants no more requests once it is drained.
+pub(crate) fn public(
+    service: Service,
+    clock: Arc<dyn Clock>,
+    node: u64,
+    drained: watch::Receiver<bool>,
+) -> Router {
+    let hands =
+        Hands { clock, entropy: Arc::clone(&service.entropy), node: HeaderValue::from(node), drained };
     rooms(service).fallback(nowhere).layer(from_fn_with_state(hands, around))
 }
 
@@ -28,6 +37,7 @@ pub(crate) fn public(service: Service, clock: Arc<dyn Clock>, drained: watch::Re
 struct Hands {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    node: HeaderValue,
     /// Whether this node wants no more requests.
     drained: watch::Receiver<bool>,
 }
@@ -68,6 +78,7 @@ async fn around(State(hands): State<Hands>, mut request: Request, next: Next) ->
     let path = request.uri().path().to_owned();
     let mut response = guarded(request, next).await;
     response.headers_mut().insert(REQUEST_ID, named);
+    response.headers_mut().insert(SERVED_BY, hands.node);
     if *hands.drained.borrow() {
         // Who comes again comes by another connection, to another node.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -107,7 +118,7 @@ async fn guarded(request: Request, next: Next) -> Response {
 
 /// Gives a request without `Host` the one that its target names, as HTTP/2 has it (RFC 9113 §8.3.1). A target and a
 /// `Host` that differ are refused: the tenant is read from one of them, and a proxy may have judged by the other.
-fn with_one_host(mut request: Request) -> Option<Request> {
+pub(crate) fn with_one_host(mut request: Request) -> Option<Request> {
     let Some(authority) = request.uri().authority() else { return Some(request) };
     let named = HeaderValue::from_str(authority.as_str()).ok()?;
     match request.headers().get(header::HOST) {

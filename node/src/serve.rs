@@ -4,7 +4,6 @@ use crate::admin::{self, Admin};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use crate::members::Membership;
 use crate::operations::Operations;
 use crate::wire::Node;
 use crate::{folder, jobs, listener, routes, telemetry, wire};
@@ -120,16 +119,15 @@ impl Open {
     /// Records this node as it is now, opens the public side and begins the leader's jobs.
     pub(crate) async fn serve(self) -> Serving {
         let Open { node, public, addresses, stop, serving, drained, sides: mut tasks, begun, .. } = self;
-        let router = routes::public(node.service.clone(), Arc::clone(&node.clock), drained.subscribe());
+        let router = routes::public(
+            node.service.clone(),
+            Arc::clone(&node.clock),
+            node.identity.node,
+            drained.subscribe(),
+        );
         let stopping = stop.subscribe();
         let (service, cluster) = (node.service.clone(), node.cluster.clone());
-        let mut membership = Membership {
-            service: service.clone(),
-            cluster: cluster.clone(),
-            me: node.identity.node,
-            address: node.place.address.clone(),
-            reported: false,
-        };
+        let mut membership = node.membership();
         membership.look_once().await;
         tasks.push(tokio::spawn(listener::serve(public, router, stopping.clone())));
         tasks.push(tokio::spawn(jobs::run(service, cluster, stopping.clone())));
@@ -162,7 +160,7 @@ impl Serving {
         tracing::info!(signal = name, "stopping");
         tokio::select! {
             stopped = self.stop() => stopped,
-            name = signals.next() => {
+            name = signals.again() => {
                 Err(Failure::other(format_args!("stopped at once by {name}; nothing acknowledged is lost")))
             }
         }
@@ -197,25 +195,55 @@ impl Serving {
     }
 }
 
-/// The signals that stop a node. From their making on none is missed, whenever it comes.
+/// What stops a node besides a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopBy {
+    /// Nothing.
+    SignalsOnly,
+    /// The end of standard input: who holds its other end can't go without the node.
+    Stdin,
+}
+
+/// What stops a node. From their making on none is missed, whenever it comes.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    input: Option<watch::Receiver<bool>>,
 }
 
 impl Signals {
     /// Takes them from the system.
-    pub(crate) fn take() -> Outcome<Signals> {
+    pub(crate) fn take(by: StopBy) -> Outcome<Signals> {
         let take = |kind| signal(kind).map_err(Failure::other);
-        Ok(Signals { interrupt: take(SignalKind::interrupt())?, terminate: take(SignalKind::terminate())? })
+        Ok(Signals {
+            interrupt: take(SignalKind::interrupt())?,
+            terminate: take(SignalKind::terminate())?,
+            input: (by == StopBy::Stdin).then(end_of_input),
+        })
     }
 
     /// Waits for the next one; its name.
-    async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
+        let ended = async {
+            match &mut self.input {
+                Some(input) => drop(input.wait_for(|ended| *ended).await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            () = ended => "the end of standard input",
         }
+    }
+
+    /// Waits for a signal that means "at once", after a first one. Where the end of standard input stops a node too,
+    /// Ctrl-C says the same thing twice: to the node, and to who holds its input. One signal more is needed there.
+    async fn again(&mut self) -> &'static str {
+        if self.input.take().is_some() {
+            self.next().await;
+        }
+        self.next().await
     }
 
     /// Does something unless a signal comes first.
@@ -228,6 +256,16 @@ impl Signals {
             }
         }
     }
+}
+
+/// Becomes true when standard input ends. A thread of its own reads it, which the end of the process ends.
+fn end_of_input() -> watch::Receiver<bool> {
+    let (ended, input) = watch::channel(false);
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        ended.send_replace(true);
+    });
+    input
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -7,7 +7,8 @@ use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use crate::exit::{Class, Failure, Outcome};
 use crate::join::{self, Doorway, Place};
-use crate::{fatal, folder, members};
+use crate::members::{self, Membership};
+use crate::{fatal, folder};
 use api_core::keys::Keys;
 use api_core::limits::PASSWORD_BUFFERS;
 use api_core::passwords::Passwords;
@@ -205,6 +206,17 @@ fn renew_search(state: &State) -> Outcome<()> {
 }
 
 impl Node {
+    /// What looks after this node's record and, while it leads, everybody's membership.
+    pub(crate) fn membership(&self) -> Membership {
+        Membership {
+            service: self.service.clone(),
+            cluster: self.cluster.clone(),
+            me: self.identity.node,
+            address: self.place.address.clone(),
+            reported: false,
+        }
+    }
+
     /// Stops in order: what was asked is answered, the state is flushed, the log is closed.
     pub(crate) async fn stop(self) -> Outcome<()> {
         self.cluster.shutdown().await?;

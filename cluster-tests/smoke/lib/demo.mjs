@@ -13,8 +13,8 @@ const STOP_SECS_MAX = 30;
 // Below the ports that systems give to outgoing connections: nothing takes them between a kill and the next start.
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
-// As many as a demo might take from its base on.
-const PORTS = 16;
+// As many as a demo of five takes from its base on.
+const PORTS = 53;
 const OUTPUT_CHARS_MAX = 256 * 1024;
 
 export class Demo {

@@ -53,6 +53,7 @@ pub(crate) async fn seed(service: &Service, url: &PublicUrl) -> Outcome<Credenti
     Ok(Credentials {
         issuer: url.issuer(),
         operations: String::new(),
+        nodes: Some(Vec::new()),
         web,
         spa,
         api,

@@ -7,8 +7,8 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
 
-/// openraft tells at `info` what only its authors need.
-const QUIETER: [&str; 2] = ["openraft=warn", "rocksdb=warn"];
+/// openraft warns of each heartbeat that finds nobody; what an operator needs of that is an alarm (`alarms`).
+const QUIETER: [&str; 2] = ["openraft=error", "rocksdb=warn"];
 
 /// The filter of a level, which may name modules too.
 pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {

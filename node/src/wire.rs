@@ -26,6 +26,7 @@ use rustix::fs::statvfs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use storage::{Log, NodeIdentity, Options, State};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -34,6 +35,8 @@ use tokio::task::AbortHandle;
 
 /// Threads that agreement has for itself: no storm of sign-ins can starve a heartbeat.
 const RAFT_THREADS: usize = 2;
+/// How long they may take to end.
+const END_MAX: Duration = Duration::from_secs(5);
 
 /// A node whose parts are connected and that has re-applied its log.
 pub(crate) struct Node {
@@ -49,7 +52,7 @@ pub(crate) struct Node {
     pub(crate) place: Arc<Place>,
     log: Arc<Log>,
     renewal: AbortHandle,
-    _runtime: RaftRuntime,
+    runtime: RaftRuntime,
 }
 
 /// Agreement's own threads. A runtime may not be dropped on a thread of another one, so they end in the background.
@@ -61,6 +64,16 @@ impl RaftRuntime {
         builder.worker_threads(RAFT_THREADS).max_blocking_threads(8).thread_name("raft").enable_all();
         let runtime = builder.build().map_err(Failure::other)?;
         Ok(RaftRuntime(Some(runtime)))
+    }
+}
+
+impl RaftRuntime {
+    /// Ends the threads and waits for it: the store must not be in use any more when the process ends, because its
+    /// library tears itself down then.
+    async fn end(mut self) -> Outcome<()> {
+        let Some(runtime) = self.0.take() else { return Ok(()) };
+        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_MAX));
+        ended.await.map_err(Failure::other)
     }
 }
 
@@ -166,7 +179,7 @@ pub(crate) async fn start(
         }),
     };
     let _ = hands.set(service.clone());
-    Ok(Node { service, cluster, clock, identity, place, log, renewal, _runtime: runtime })
+    Ok(Node { service, cluster, clock, identity, place, log, renewal, runtime })
 }
 
 /// Bytes that are free where the data is; 0 where that can't be read.
@@ -219,9 +232,11 @@ impl Node {
 
     /// Stops in order: what was asked is answered, the state is flushed, the log is closed.
     pub(crate) async fn stop(self) -> Outcome<()> {
-        self.cluster.shutdown().await?;
-        self.renewal.abort();
-        let log = self.log;
-        tokio::task::spawn_blocking(move || log.close()).await.map_err(Failure::other)
+        let Node { cluster, renewal, log, runtime, .. } = self;
+        cluster.shutdown().await?;
+        renewal.abort();
+        tokio::task::spawn_blocking(move || log.close()).await.map_err(Failure::other)?;
+        drop(cluster);
+        runtime.end().await
     }
 }

@@ -48,8 +48,16 @@ pub(crate) async fn run(options: DemoOptions) -> Outcome<()> {
         }
     };
     let Some(ports) = signals.unless(taking).await.transpose()? else { return Ok(()) };
-    let plan =
-        Plan { edge: address(&ports.edge)?, nodes: ports.nodes(&data)?, log_level: options.log_level, data };
+    let mut nodes = ports.nodes(&data)?;
+    for node in &mut nodes {
+        // The nodes know each other by these addresses: were all to change at once, none would find another.
+        let mut before = known.iter().flat_map(|known| known.nodes.iter().flatten());
+        let before = before.find(|process| process.node == node.number).map(|process| process.peers.parse());
+        if let Some(Ok(peers)) = before {
+            node.peers = peers;
+        }
+    }
+    let plan = Plan { edge: address(&ports.edge)?, nodes, log_level: options.log_level, data };
     plan.write()?;
     if let Some(first) = plan.nodes.first() {
         telemetry::start_logging(&plan.config(first)?);

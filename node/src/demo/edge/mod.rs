@@ -88,20 +88,13 @@ impl Edge {
         Router::new().fallback(forward).with_state(self)
     }
 
-    /// The nodes that a request may go to, in order.
-    fn targets(&self, headers: &HeaderMap) -> Result<Vec<usize>, Response> {
+    /// The nodes that a request may go to, in order; `None` if it names one that is not there.
+    fn targets(&self, headers: &HeaderMap) -> Option<Vec<usize>> {
         let Some(named) = headers.get(NODE) else {
-            return Ok(self.0.live.order(self.0.turn.fetch_add(1, Ordering::Relaxed)));
+            return Some(self.0.live.order(self.0.turn.fetch_add(1, Ordering::Relaxed)));
         };
         let number = named.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        match self.0.nodes.iter().position(|node| Some(node.number) == number) {
-            Some(at) => Ok(vec![at]),
-            None => Err(problem(
-                StatusCode::BAD_GATEWAY,
-                "unknown_node",
-                "Conclave-Node names no node of this demo",
-            )),
-        }
+        self.0.nodes.iter().position(|node| Some(node.number) == number).map(|at| vec![at])
     }
 }
 
@@ -111,8 +104,8 @@ async fn forward(State(edge): State<Edge>, request: Request) -> Response {
         Err(response) => return response,
     };
     match edge.targets(&message.headers) {
-        Ok(targets) => edge.send(&message, targets).await,
-        Err(response) => response,
+        Some(targets) => edge.send(&message, targets).await,
+        None => problem(StatusCode::BAD_GATEWAY, "unknown_node", "Conclave-Node names no node of this demo"),
     }
 }
 

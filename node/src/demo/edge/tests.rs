@@ -1,6 +1,5 @@
 //! The edge before nodes that behave as one likes: they are sockets of the test.
 
-use super::super::plan;
 use super::*;
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
@@ -67,7 +66,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKee
                   Set-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok";
 
 fn edge(fakes: &[&Fake]) -> Edge {
-    let node = |(number, fake): (u64, &&Fake)| plan::Node::new(Path::new("x"), number, [fake.address; 3]);
+    let node = |(number, fake): (u64, &&Fake)| Node::new(Path::new("x"), number, [fake.address; 3]);
     let edge = Edge::new(&(1..).zip(fakes).map(node).collect::<Vec<_>>());
     for at in 0..fakes.len() {
         edge.0.live.set(at, Health::Ready);

@@ -1,6 +1,7 @@
 //! Durable commands per second through the log, beside fdatasync on a preallocated file of the same disk.
 
 use crate::Error;
+use crate::disk::fdatasync;
 use crate::report::{Report, median};
 use crypto::{ClusterKey, Secret};
 use identity::change::Create;
@@ -15,8 +16,6 @@ use identity::name::{HostName, Name};
 use identity::organization::Organization;
 use identity::time::Timestamp;
 use raft::{Clock, Cluster, Config, OnFatal, Peer, Ports, Retention, Submitted, Timing};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +33,7 @@ pub(crate) async fn measure(run: Duration, report: &mut Report) -> Result<(), Er
     let mut rates: [Vec<f64>; 3] = Default::default();
     let mut syncs = Vec::new();
     for _ in 0..RUNS {
-        syncs.push(fdatasync(&folder.path().join("sync"), run)?);
+        syncs.push(fdatasync(&folder.path().join("sync"), run)?.rate);
         for (clients, rates) in CLIENTS.into_iter().zip(&mut rates) {
             rates.push(load(&cluster, &next, clients, run).await?);
         }
@@ -45,23 +44,6 @@ pub(crate) async fn measure(run: Duration, report: &mut Report) -> Result<(), Er
     }
     cluster.shutdown().await?;
     Ok(())
-}
-
-fn fdatasync(path: &Path, run: Duration) -> Result<f64, Error> {
-    const BLOCKS: u64 = 4096;
-    let file = File::create(path)?;
-    let block = [7u8; 4096];
-    for at in 0..BLOCKS {
-        file.write_all_at(&block, at * 4096)?;
-    }
-    file.sync_all()?;
-    let (mut count, begun) = (0u32, Instant::now());
-    while begun.elapsed() < run {
-        file.write_all_at(&block, u64::from(count) % BLOCKS * 4096)?;
-        file.sync_data()?;
-        count += 1;
-    }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
 }
 
 struct System(Instant);

@@ -7,8 +7,11 @@
 #![allow(clippy::disallowed_methods)]
 
 mod bare;
+mod cluster;
 mod commands;
+mod disk;
 mod http;
+mod load;
 mod passwords;
 mod process;
 mod report;
@@ -34,9 +37,9 @@ struct Arguments {
     /// Where the numbers go as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
-    /// Measure only this.
-    #[arg(long)]
-    only: Option<Only>,
+    /// Measure only these, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Only>,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -47,6 +50,7 @@ enum Only {
     Passwords,
     Commands,
     Start,
+    Etcd,
 }
 
 #[derive(Subcommand)]
@@ -63,7 +67,7 @@ fn main() -> Result<(), Error> {
         return runtime.block_on(bare::serve(port));
     }
     let run = Duration::from_secs(arguments.seconds.max(1));
-    let wanted = |part: Only| arguments.only.is_none_or(|only| only == part);
+    let wanted = |part: Only| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut report = Report::default();
     runtime.block_on(async {
         if wanted(Only::Start) {
@@ -77,6 +81,9 @@ fn main() -> Result<(), Error> {
         }
         if wanted(Only::Commands) {
             commands::measure(run, &mut report).await?;
+        }
+        if wanted(Only::Etcd) {
+            cluster::measure(run, &mut report).await?;
         }
         Ok::<(), Error>(())
     })?;

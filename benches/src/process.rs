@@ -5,7 +5,7 @@ use crate::http::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to be ready; only a hang takes so long.
@@ -44,12 +44,21 @@ impl Process {
         Ok(kb / 1000.0)
     }
 
-    /// Stops it as Ctrl-C does and waits.
+    /// Stops it as Ctrl-C does and waits; it has to end without an error.
     pub(crate) fn stop(mut self) -> Result<(), Error> {
+        let status = self.interrupt()?;
+        if status.success() { Ok(()) } else { Err(format!("a stopped process ended with {status}").into()) }
+    }
+
+    /// Stops it as Ctrl-C does and waits, for programs that then end by the signal itself.
+    pub(crate) fn end(mut self) -> Result<(), Error> {
+        self.interrupt().map(|_| ())
+    }
+
+    fn interrupt(&mut self) -> Result<ExitStatus, Error> {
         let pid = Pid::from_raw(i32::try_from(self.0.id())?).ok_or("no pid")?;
         kill_process(pid, Signal::INT)?;
-        let status = self.0.wait()?;
-        if status.success() { Ok(()) } else { Err(format!("a stopped process ended with {status}").into()) }
+        Ok(self.0.wait()?)
     }
 }
 

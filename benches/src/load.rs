@@ -116,11 +116,24 @@ impl Runs {
     }
 
     /// Adds how many times the rate of the other it was, run by run: neighbours in time saw the same machine.
-    pub(crate) fn report_over(&self, other: &Runs, name: &str, least: f64, report: &mut Report) {
+    pub(crate) fn report_over(&self, other: &Runs, name: &str, target: Option<Target>, report: &mut Report) {
         let shares: Vec<f64> =
             self.rates.iter().zip(&other.rates).map(|(ours, theirs)| ours / theirs).collect();
         if !shares.is_empty() {
-            report.add(name, median(shares), "x", Some(Target::AtLeast(least)));
+            report.add(name, median(shares), "x", target);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_waits_that_somebody_had() {
+        let waits: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
+        let of = |percent| percentile_ms(&waits, percent).round();
+        assert_eq!([of(0), of(50), of(99), of(100)], [1.0, 100.0, 198.0, 200.0]);
+        assert!(percentile_ms(&[], 50).is_nan());
     }
 }

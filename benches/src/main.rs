@@ -10,6 +10,7 @@ mod bare;
 mod cluster;
 mod commands;
 mod disk;
+mod engine;
 mod http;
 mod load;
 mod passwords;
@@ -19,6 +20,7 @@ mod start;
 mod tokens;
 
 use clap::{Parser, Subcommand};
+use cluster::Systems;
 use report::Report;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +52,9 @@ enum Only {
     Passwords,
     Commands,
     Start,
+    /// Three nodes, without HTTP.
+    ThreeNodes,
+    /// Debian's etcd beside them.
     Etcd,
 }
 
@@ -58,13 +63,18 @@ enum Part {
     /// Serves the bare handler that token requests are compared with.
     #[command(hide = true)]
     Bare { port: u16 },
+    /// Runs a node without HTTP that answers etcd's messages.
+    #[command(hide = true)]
+    Member(cluster::member::Arguments),
 }
 
 fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Some(Part::Bare { port }) = arguments.part {
-        return runtime.block_on(bare::serve(port));
+    match arguments.part {
+        Some(Part::Bare { port }) => return runtime.block_on(bare::serve(port)),
+        Some(Part::Member(arguments)) => return cluster::member::run(&runtime, &arguments),
+        None => {}
     }
     let run = Duration::from_secs(arguments.seconds.max(1));
     let wanted = |part: Only| arguments.only.is_empty() || arguments.only.contains(&part);
@@ -82,8 +92,9 @@ fn main() -> Result<(), Error> {
         if wanted(Only::Commands) {
             commands::measure(run, &mut report).await?;
         }
-        if wanted(Only::Etcd) {
-            cluster::measure(run, &mut report).await?;
+        let systems = Systems { ours: wanted(Only::ThreeNodes), etcd: wanted(Only::Etcd) };
+        if systems.ours || systems.etcd {
+            cluster::measure(systems, run, &mut report).await?;
         }
         Ok::<(), Error>(())
     })?;

@@ -19,6 +19,11 @@ impl Process {
         Ok(Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
     }
 
+    /// A process whose standard input stays open: it is to end when that ends, and so with this bench, however it ends.
+    pub(crate) fn start_held(command: &mut Command) -> Result<Process, Error> {
+        Ok(Process(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?))
+    }
+
     /// A running demo with its data in `data`.
     pub(crate) fn demo(conclave: &Path, data: &Path, port: u16) -> Result<Process, Error> {
         let mut command = Command::new(conclave);
@@ -38,10 +43,7 @@ impl Process {
 
     /// Resident memory, in MB.
     pub(crate) fn resident_mb(&self) -> Result<f64, Error> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-        let kb: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
-        Ok(kb / 1000.0)
+        resident_mb(self.0.id())
     }
 
     /// Stops it as Ctrl-C does and waits; it has to end without an error.
@@ -56,8 +58,7 @@ impl Process {
     }
 
     fn interrupt(&mut self) -> Result<ExitStatus, Error> {
-        let pid = Pid::from_raw(i32::try_from(self.0.id())?).ok_or("no pid")?;
-        kill_process(pid, Signal::INT)?;
+        signal(self.0.id(), Signal::INT)?;
         Ok(self.0.wait()?)
     }
 }
@@ -68,6 +69,20 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Sends a signal to a process that this bench or its demo has started.
+pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), Error> {
+    let pid = Pid::from_raw(i32::try_from(pid)?).ok_or("no pid")?;
+    Ok(kill_process(pid, signal)?)
+}
+
+/// Resident memory of a process, in MB.
+pub(crate) fn resident_mb(pid: u32) -> Result<f64, Error> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let kb: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+    Ok(kb / 1000.0)
 }
 
 /// Waits until a URL answers 200; returns how long it took, in milliseconds.

@@ -33,7 +33,7 @@ pub(crate) async fn start(folder: &Path) -> Result<Trio, Error> {
         command.args(["--initial-cluster", &peers, "--initial-cluster-state", "new"]);
         processes.push(Process::start(&mut command)?);
     }
-    Trio::of(processes, [0, 1, 2].map(|at| url(CLIENT_PORT + at))).await
+    Trio::of(processes, (0..3).map(|at| url(CLIENT_PORT + at)).collect()).await
 }
 
 fn url(port: u16) -> String {

@@ -56,7 +56,7 @@ pub(crate) struct StatusResponse {
     /// The member id of the leader; 0 without one.
     #[prost(uint64, tag = "4")]
     pub(crate) leader: u64,
-    /// Entries that the node has proposed. From here on only our own nodes answer, under numbers that etcd does not use.
+    /// Entries that the node has proposed. This and what follows only our nodes answer; etcd does not use the numbers.
     #[prost(uint64, tag = "1001")]
     pub(crate) entries: u64,
     /// Commands in them.

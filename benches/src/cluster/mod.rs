@@ -1,83 +1,128 @@
 //! Three nodes on this machine, driven through the same clients as three etcd beside them, in turn.
 //!
-//! What both do for one request: take 256 bytes over gRPC without TLS, agree on them between three processes, sync
-//! them to two disks at least, and answer. Ours run `identity`'s commands behind it and talk to each other over mutual
-//! TLS; etcd's write into its tree and talk in the clear.
+//! What both do for one write: take 256 bytes over gRPC without TLS, agree on them between three processes, sync them
+//! to two disks at least, and answer. Ours make an organization of them, with its domain, search rows and audit entry,
+//! and talk to each other over mutual TLS; etcd's put them into their tree and talk in the clear.
 
 mod client;
 mod etcd;
+mod members;
 mod messages;
 mod trio;
+
+pub(crate) mod member;
 
 use crate::Error;
 use crate::disk::fdatasync;
 use crate::load::Runs;
-use crate::report::Report;
+use crate::report::{Report, Target, median};
 use std::time::Duration;
 use trio::Trio;
 
 const RUNS: usize = 3;
 const CLIENTS: [usize; 3] = [1, 16, 128];
+/// How many times etcd's rate is wanted for each; none at 16.
+const WRITES_OVER_ETCD: [Option<f64>; 3] = [Some(1.0), None, Some(1.5)];
 const READERS: usize = 128;
+const READS_OVER_ETCD: f64 = 2.0;
 
-/// What a system showed.
-#[derive(Default)]
-struct Shown {
-    puts: [Runs; CLIENTS.len()],
-    gets: Runs,
+/// Which systems to measure.
+#[derive(Clone, Copy)]
+pub(crate) struct Systems {
+    pub(crate) ours: bool,
+    pub(crate) etcd: bool,
 }
 
-pub(crate) async fn measure(run: Duration, report: &mut Report) -> Result<(), Error> {
+/// A system and what it showed; without nodes it is left out.
+struct Subject {
+    name: &'static str,
+    trio: Option<Trio>,
+    writes: [Runs; CLIENTS.len()],
+    reads: Runs,
+    /// Commands in each entry of the log under the most clients; of ours only.
+    packed: Vec<f64>,
+}
+
+pub(crate) async fn measure(systems: Systems, run: Duration, report: &mut Report) -> Result<(), Error> {
     // Beside the build, so that it is the disk that holds data and not a tmpfs.
     let folder = tempfile::tempdir_in("target")?;
-    let etcd = if etcd::is_installed() {
-        Some(etcd::start(folder.path()).await?)
-    } else {
+    let ours = if systems.ours { Some(members::start(folder.path()).await?) } else { None };
+    let etcd =
+        if systems.etcd && etcd::is_installed() { Some(etcd::start(folder.path()).await?) } else { None };
+    if systems.etcd && etcd.is_none() {
         report.note(etcd::MISSING);
-        None
-    };
+    }
+    let (mut ours, mut etcd) = (Subject::new("three nodes", ours), Subject::new("etcd", etcd));
     let mut disk = Runs::default();
-    let mut theirs = Shown::default();
     for _ in 0..RUNS {
         disk.push(fdatasync(&folder.path().join("sync"), run)?);
-        for (at, clients) in CLIENTS.into_iter().enumerate() {
-            theirs.put(at, clients, etcd.as_ref(), run).await?;
+        for at in 0..CLIENTS.len() {
+            ours.write(at, run).await?;
+            etcd.write(at, run).await?;
         }
-        theirs.get(etcd.as_ref(), run).await?;
+        ours.read(run).await?;
+        etcd.read(run).await?;
     }
-    disk.report("fdatasync of 4 KiB beside the clusters", report);
-    theirs.report("etcd", report);
-    if let Some(etcd) = etcd {
-        etcd.stop()?;
-    }
-    Ok(())
+    disk.report("fdatasync of 4 KiB beside them", report);
+    ours.report(report);
+    etcd.report(report);
+    compare(&ours, &etcd, report);
+    ours.stop()?;
+    etcd.stop()
 }
 
-impl Shown {
-    async fn put(
-        &mut self,
-        at: usize,
-        clients: usize,
-        trio: Option<&Trio>,
-        run: Duration,
-    ) -> Result<(), Error> {
-        if let Some(trio) = trio {
-            self.puts[at].push(trio.puts(clients, run).await?);
+fn compare(ours: &Subject, etcd: &Subject, report: &mut Report) {
+    for (at, clients) in CLIENTS.into_iter().enumerate() {
+        let target = WRITES_OVER_ETCD[at].map(Target::AtLeast);
+        let name = format!("durable writes over etcd, {}", of(clients));
+        ours.writes[at].report_over(&etcd.writes[at], &name, target, report);
+    }
+    let name = format!("linearizable reads over etcd, {}", of(READERS));
+    ours.reads.report_over(&etcd.reads, &name, Some(Target::AtLeast(READS_OVER_ETCD)), report);
+}
+
+impl Subject {
+    fn new(name: &'static str, trio: Option<Trio>) -> Subject {
+        Subject { name, trio, writes: Default::default(), reads: Runs::default(), packed: Vec::new() }
+    }
+
+    async fn write(&mut self, at: usize, run: Duration) -> Result<(), Error> {
+        let Some(trio) = &self.trio else { return Ok(()) };
+        let (_, before) = trio.leader().await?;
+        self.writes[at].push(trio.writes(CLIENTS[at], run).await?);
+        let (_, after) = trio.leader().await?;
+        // A leader that changed meanwhile has counted from elsewhere.
+        let entries = after.entries.saturating_sub(before.entries);
+        if at + 1 == CLIENTS.len() && before.leader == after.leader && entries > 0 {
+            #[allow(clippy::cast_precision_loss)]
+            self.packed.push(after.commands.saturating_sub(before.commands) as f64 / entries as f64);
         }
         Ok(())
     }
 
-    async fn get(&mut self, trio: Option<&Trio>, run: Duration) -> Result<(), Error> {
-        if let Some(trio) = trio {
-            self.gets.push(trio.gets(READERS, run).await?);
+    async fn read(&mut self, run: Duration) -> Result<(), Error> {
+        if let Some(trio) = &self.trio {
+            self.reads.push(trio.reads(READERS, run).await?);
         }
         Ok(())
     }
 
-    fn report(&self, system: &str, report: &mut Report) {
-        for (clients, runs) in CLIENTS.into_iter().zip(&self.puts) {
-            runs.report(&format!("{system}: durable writes, {clients} clients"), report);
+    fn report(&self, report: &mut Report) {
+        for (clients, runs) in CLIENTS.into_iter().zip(&self.writes) {
+            runs.report(&format!("{}: durable writes, {}", self.name, of(clients)), report);
         }
-        self.gets.report(&format!("{system}: linearizable reads, {READERS} clients"), report);
+        self.reads.report(&format!("{}: linearizable reads, {}", self.name, of(READERS)), report);
+        if !self.packed.is_empty() {
+            let name = format!("{}: commands in an entry, {}", self.name, of(READERS));
+            report.add(name, median(self.packed.clone()), "", Some(Target::AtLeast(4.0)));
+        }
     }
+
+    fn stop(self) -> Result<(), Error> {
+        self.trio.map_or(Ok(()), Trio::stop)
+    }
+}
+
+fn of(clients: usize) -> String {
+    if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") }
 }

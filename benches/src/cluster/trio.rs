@@ -14,14 +14,14 @@ const CONNECTIONS_MAX: usize = 16;
 
 /// Three running nodes.
 pub(crate) struct Trio {
-    urls: [String; 3],
+    urls: Vec<String>,
     keys: Keys,
     processes: Vec<Process>,
 }
 
 impl Trio {
     /// Waits until all of them name the same leader.
-    pub(crate) async fn of(processes: Vec<Process>, urls: [String; 3]) -> Result<Trio, Error> {
+    pub(crate) async fn of(processes: Vec<Process>, urls: Vec<String>) -> Result<Trio, Error> {
         let trio = Trio { urls, keys: Keys::default(), processes };
         let begun = Instant::now();
         while begun.elapsed() < HANG {
@@ -48,14 +48,14 @@ impl Trio {
     }
 
     /// New keys, one with each request.
-    pub(crate) async fn puts(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
+    pub(crate) async fn writes(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
         let nodes = self.spread(clients).await?;
         let putters = nodes.into_iter().map(|node| Putter { node, keys: self.keys.clone() });
         load::run(putters.collect(), run).await
     }
 
     /// Linearizable reads of keys written before.
-    pub(crate) async fn gets(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
+    pub(crate) async fn reads(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
         let (nodes, step) = (self.spread(clients).await?, u64::try_from(clients)?);
         // The last keys may belong to requests that were still under way when their load ended.
         let end = self.keys.count().saturating_sub(1000).max(1);

@@ -9,12 +9,15 @@
 mod bare;
 mod cluster;
 mod commands;
+mod demo;
 mod disk;
 mod engine;
+mod failover;
 mod http;
 mod load;
 mod passwords;
 mod process;
+mod product;
 mod report;
 mod start;
 mod tokens;
@@ -36,6 +39,9 @@ struct Arguments {
     /// Seconds of each run.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
+    /// How often the leader is killed, and how often it is stopped in order.
+    #[arg(long, default_value_t = 20)]
+    ends: usize,
     /// Where the numbers go as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
@@ -56,6 +62,9 @@ enum Only {
     ThreeNodes,
     /// Debian's etcd beside them.
     Etcd,
+    /// Three nodes through the whole product.
+    Product,
+    Failover,
 }
 
 #[derive(Subcommand)]
@@ -95,6 +104,12 @@ fn main() -> Result<(), Error> {
         let systems = Systems { ours: wanted(Only::ThreeNodes), etcd: wanted(Only::Etcd) };
         if systems.ours || systems.etcd {
             cluster::measure(systems, run, &mut report).await?;
+        }
+        if wanted(Only::Product) {
+            product::measure(&arguments.conclave, run, &mut report).await?;
+        }
+        if wanted(Only::Failover) {
+            failover::measure(&arguments.conclave, arguments.ends.max(1), &mut report).await?;
         }
         Ok::<(), Error>(())
     })?;

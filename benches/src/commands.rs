@@ -29,7 +29,8 @@ pub(crate) async fn measure(run: Duration, report: &mut Report) -> Result<(), Er
     }
     syncs.report("fdatasync of 4 KiB, preallocated", report);
     for (clients, runs) in CLIENTS.into_iter().zip(commands) {
-        runs.report(&format!("one node: durable commands, {clients} clients"), report);
+        let s = if clients == 1 { "" } else { "s" };
+        runs.report(&format!("one node: durable commands, {clients} client{s}"), report);
     }
     Ok(engine.cluster.shutdown().await?)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Figures {
     pub(crate) rate: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+    /// The servers' CPU time for one request; not a number where nobody asked.
+    pub(crate) cpu_us: f64,
 }
 
 /// The same load, several times.
@@ -29,6 +31,7 @@ pub(crate) struct Runs {
     rates: Vec<f64>,
     p50_ms: Vec<f64>,
     p99_ms: Vec<f64>,
+    cpu_us: Vec<f64>,
 }
 
 const WARMING: u8 = 0;
@@ -37,14 +40,24 @@ const OVER: u8 = 2;
 
 /// Runs the clients for a quarter of `run` unseen, then counts for the whole of it.
 pub(crate) async fn run<C: Client>(clients: Vec<C>, run: Duration) -> Result<Figures, Error> {
+    watched(clients, run, || Ok(f64::NAN)).await
+}
+
+/// The same, and asks before and after the counting how much CPU time the servers have used, in microseconds.
+pub(crate) async fn watched<C: Client>(
+    clients: Vec<C>,
+    run: Duration,
+    cpu_micros: impl Fn() -> Result<f64, Error>,
+) -> Result<Figures, Error> {
     let phase = Arc::new(AtomicU8::new(WARMING));
     let tasks: Vec<_> = clients.into_iter().map(|c| tokio::spawn(turns(c, Arc::clone(&phase)))).collect();
     tokio::time::sleep(run / 4).await;
     phase.store(COUNTING, Ordering::Relaxed);
+    let used_before = cpu_micros()?;
     let begun = Instant::now();
     tokio::time::sleep(run).await;
     phase.store(OVER, Ordering::Relaxed);
-    let took = begun.elapsed();
+    let (took, used) = (begun.elapsed(), cpu_micros()? - used_before);
     let (mut waits, mut failures) = (Vec::new(), Vec::new());
     for task in tasks {
         let (of_one, failed) = task.await?;
@@ -57,7 +70,9 @@ pub(crate) async fn run<C: Client>(clients: Vec<C>, run: Duration) -> Result<Fig
             return Err("too many requests of a load failed".into());
         }
     }
-    Ok(Figures::new(waits, took))
+    #[allow(clippy::cast_precision_loss)]
+    let cpu_us = used / waits.len() as f64;
+    Ok(Figures { cpu_us, ..Figures::new(waits, took) })
 }
 
 /// The waits of one client while it counted, and its failures of the whole run.
@@ -88,6 +103,7 @@ impl Figures {
             rate: waits.len() as f64 / took.as_secs_f64(),
             p50_ms: percentile_ms(&waits, 50),
             p99_ms: percentile_ms(&waits, 99),
+            cpu_us: f64::NAN,
         }
     }
 }
@@ -103,6 +119,7 @@ impl Runs {
         self.rates.push(figures.rate);
         self.p50_ms.push(figures.p50_ms);
         self.p99_ms.push(figures.p99_ms);
+        self.cpu_us.push(figures.cpu_us);
     }
 
     /// Adds the medians over the runs; nothing if there were none.
@@ -113,6 +130,10 @@ impl Runs {
         report.add(name, median(self.rates.clone()), "1/s", None);
         report.add(format!("{name}, wait p50"), median(self.p50_ms.clone()), "ms", None);
         report.add(format!("{name}, wait p99"), median(self.p99_ms.clone()), "ms", None);
+        let cpu_us = median(self.cpu_us.clone());
+        if !cpu_us.is_nan() {
+            report.add(format!("{name}, server CPU"), cpu_us, "us", None);
+        }
     }
 
     /// Adds how many times the rate of the other it was, run by run: neighbours in time saw the same machine.

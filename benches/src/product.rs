@@ -1,10 +1,10 @@
 //! Three nodes through the whole product: tokens of each kind of node, memory, the start.
 
 use crate::demo::Demo;
-use crate::http::Client;
 use crate::load::{self, Runs};
 use crate::process::resident_mb;
 use crate::report::{Report, Target, median};
+use crate::tokens::Asker;
 use crate::{Error, demo};
 use std::path::Path;
 use std::time::Duration;
@@ -26,10 +26,11 @@ pub(crate) async fn measure(conclave: &Path, run: Duration, report: &mut Report)
         ("a follower", follower.public(path)),
         ("the edge", format!("{}{path}", demo.issuer())),
     ];
+    let (host, authorization) = (demo.issuer().trim_start_matches("http://"), demo.authorization("service"));
     let mut shown: [Runs; 3] = Default::default();
     for _ in 0..RUNS {
         for ((_, url), runs) in ways.iter().zip(&mut shown) {
-            let askers = (0..CONNECTIONS).map(|_| Asker::new(&demo, url));
+            let askers = (0..CONNECTIONS).map(|_| Asker::new(url, host, &authorization));
             runs.push(load::run(askers.collect(), run).await?);
         }
     }
@@ -63,37 +64,4 @@ async fn start(conclave: &Path, report: &mut Report) -> Result<(), Error> {
 
 fn demo_memory(node: &demo::Node) -> Result<f64, Error> {
     resident_mb(node.pid)
-}
-
-/// Asks for a token of the demo's service account with each request.
-struct Asker {
-    client: Client,
-    url: String,
-    host: String,
-    authorization: String,
-}
-
-impl Asker {
-    fn new(demo: &Demo, url: &str) -> Asker {
-        Asker {
-            client: Client::new(),
-            url: url.to_owned(),
-            // Behind its own port, too, a node serves the issuer's name only.
-            host: demo.issuer().trim_start_matches("http://").to_owned(),
-            authorization: demo.authorization("service"),
-        }
-    }
-}
-
-impl load::Client for Asker {
-    async fn ask(&mut self) -> Result<(), Error> {
-        let headers = [("host", self.host.as_str()), ("authorization", self.authorization.as_str())];
-        let body = "grant_type=client_credentials&scope=openid".to_owned();
-        let answer = self.client.form(&self.url, &headers, body).await?;
-        if answer.status == 200 {
-            Ok(())
-        } else {
-            Err(format!("a token was answered {}", answer.status).into())
-        }
-    }
 }

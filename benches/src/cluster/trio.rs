@@ -51,7 +51,7 @@ impl Trio {
     pub(crate) async fn writes(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
         let nodes = self.spread(clients).await?;
         let putters = nodes.into_iter().map(|node| Putter { node, keys: self.keys.clone() });
-        load::run(putters.collect(), run).await
+        load::watched(putters.collect(), run, || self.cpu_micros()).await
     }
 
     /// Linearizable reads of keys written before.
@@ -60,7 +60,7 @@ impl Trio {
         // The last keys may belong to requests that were still under way when their load ended.
         let end = self.keys.count().saturating_sub(1000).max(1);
         let getters = (0..).zip(nodes).map(|(next, node)| Getter { node, next, step, end });
-        load::run(getters.collect(), run).await
+        load::watched(getters.collect(), run, || self.cpu_micros()).await
     }
 
     /// A connection for each client: the first to the leader, the others to all in turn, as clients do that do not
@@ -76,6 +76,11 @@ impl Trio {
             nodes.push(node);
         }
         Ok(nodes)
+    }
+
+    /// CPU time that all three have used.
+    fn cpu_micros(&self) -> Result<f64, Error> {
+        self.processes.iter().map(Process::cpu_micros).sum()
     }
 
     /// Stops all three and waits for their end.

@@ -17,12 +17,13 @@ use crate::disk::fdatasync;
 use crate::load::Runs;
 use crate::report::{Report, Target, median};
 use std::time::Duration;
-use trio::Trio;
+use trio::{Spread, Trio};
 
 const RUNS: usize = 3;
 const CLIENTS: [usize; 3] = [1, 16, 128];
 /// How many times etcd's rate is wanted for each; none at 16.
 const WRITES_OVER_ETCD: [Option<f64>; 3] = [Some(1.0), None, Some(1.5)];
+const WRITERS_AT_LEADER: usize = 128;
 const READERS: usize = 128;
 const READS_OVER_ETCD: f64 = 2.0;
 
@@ -38,6 +39,7 @@ struct Subject {
     name: &'static str,
     trio: Option<Trio>,
     writes: [Runs; CLIENTS.len()],
+    at_leader: Runs,
     reads: Runs,
     /// Commands in each entry of the log under the most clients; of ours only.
     packed: Vec<f64>,
@@ -60,6 +62,8 @@ pub(crate) async fn measure(systems: Systems, run: Duration, report: &mut Report
             ours.write(at, run).await?;
             etcd.write(at, run).await?;
         }
+        ours.write_at_leader(run).await?;
+        etcd.write_at_leader(run).await?;
         ours.read(run).await?;
         etcd.read(run).await?;
     }
@@ -77,25 +81,41 @@ fn compare(ours: &Subject, etcd: &Subject, report: &mut Report) {
         let name = format!("durable writes over etcd, {}", of(clients));
         ours.writes[at].report_over(&etcd.writes[at], &name, target, report);
     }
+    let name = format!("durable writes at the leader over etcd, {}", of(WRITERS_AT_LEADER));
+    ours.at_leader.report_over(&etcd.at_leader, &name, None, report);
     let name = format!("linearizable reads over etcd, {}", of(READERS));
     ours.reads.report_over(&etcd.reads, &name, Some(Target::AtLeast(READS_OVER_ETCD)), report);
 }
 
 impl Subject {
     fn new(name: &'static str, trio: Option<Trio>) -> Subject {
-        Subject { name, trio, writes: Default::default(), reads: Runs::default(), packed: Vec::new() }
+        Subject {
+            name,
+            trio,
+            writes: Default::default(),
+            at_leader: Runs::default(),
+            reads: Runs::default(),
+            packed: Vec::new(),
+        }
     }
 
     async fn write(&mut self, at: usize, run: Duration) -> Result<(), Error> {
         let Some(trio) = &self.trio else { return Ok(()) };
         let (_, before) = trio.leader().await?;
-        self.writes[at].push(trio.writes(CLIENTS[at], run).await?);
+        self.writes[at].push(trio.writes(Spread::All, CLIENTS[at], run).await?);
         let (_, after) = trio.leader().await?;
         // A leader that changed meanwhile has counted from elsewhere.
         let entries = after.entries.saturating_sub(before.entries);
         if at + 1 == CLIENTS.len() && before.leader == after.leader && entries > 0 {
             #[allow(clippy::cast_precision_loss)]
             self.packed.push(after.commands.saturating_sub(before.commands) as f64 / entries as f64);
+        }
+        Ok(())
+    }
+
+    async fn write_at_leader(&mut self, run: Duration) -> Result<(), Error> {
+        if let Some(trio) = &self.trio {
+            self.at_leader.push(trio.writes(Spread::Leader, WRITERS_AT_LEADER, run).await?);
         }
         Ok(())
     }
@@ -111,6 +131,8 @@ impl Subject {
         for (clients, runs) in CLIENTS.into_iter().zip(&self.writes) {
             runs.report(&format!("{}: durable writes, {}", self.name, of(clients)), report);
         }
+        let name = format!("{}: durable writes at the leader, {}", self.name, of(WRITERS_AT_LEADER));
+        self.at_leader.report(&name, report);
         self.reads.report(&format!("{}: linearizable reads, {}", self.name, of(READERS)), report);
         if !self.packed.is_empty() {
             let name = format!("{}: commands in an entry, {}", self.name, of(READERS));

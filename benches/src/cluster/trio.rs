@@ -12,6 +12,15 @@ const HANG: Duration = Duration::from_secs(60);
 /// Connections to each node; beyond them clients share.
 const CONNECTIONS_MAX: usize = 16;
 
+/// To which nodes clients turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// The first to the leader, the others to all in turn, as clients do that do not know who leads.
+    All,
+    /// All to the leader: the difference is what the way to it costs.
+    Leader,
+}
+
 /// Three running nodes.
 pub(crate) struct Trio {
     urls: Vec<String>,
@@ -48,30 +57,40 @@ impl Trio {
     }
 
     /// New keys, one with each request.
-    pub(crate) async fn writes(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
-        let nodes = self.spread(clients).await?;
+    pub(crate) async fn writes(
+        &self,
+        spread: Spread,
+        clients: usize,
+        run: Duration,
+    ) -> Result<Figures, Error> {
+        let nodes = self.connect(spread, clients).await?;
         let putters = nodes.into_iter().map(|node| Putter { node, keys: self.keys.clone() });
         load::watched(putters.collect(), run, || self.cpu_micros()).await
     }
 
     /// Linearizable reads of keys written before.
     pub(crate) async fn reads(&self, clients: usize, run: Duration) -> Result<Figures, Error> {
-        let (nodes, step) = (self.spread(clients).await?, u64::try_from(clients)?);
+        let (nodes, step) = (self.connect(Spread::All, clients).await?, u64::try_from(clients)?);
         // The last keys may belong to requests that were still under way when their load ended.
         let end = self.keys.count().saturating_sub(1000).max(1);
         let getters = (0..).zip(nodes).map(|(next, node)| Getter { node, next, step, end });
         load::watched(getters.collect(), run, || self.cpu_micros()).await
     }
 
-    /// A connection for each client: the first to the leader, the others to all in turn, as clients do that do not
-    /// know who leads.
-    async fn spread(&self, clients: usize) -> Result<Vec<Node>, Error> {
+    /// A connection for each client, up to so many to each node.
+    async fn connect(&self, spread: Spread, clients: usize) -> Result<Vec<Node>, Error> {
         let (leader, _) = self.leader().await?;
+        let urls: Vec<&str> = match spread {
+            Spread::All => {
+                (0..self.urls.len()).map(|at| &*self.urls[(leader + at) % self.urls.len()]).collect()
+            }
+            Spread::Leader => vec![&self.urls[leader]],
+        };
         let mut nodes: Vec<Node> = Vec::with_capacity(clients);
         for at in 0..clients {
-            let node = match nodes.get(at % (self.urls.len() * CONNECTIONS_MAX)) {
+            let node = match nodes.get(at % (urls.len() * CONNECTIONS_MAX)) {
                 Some(shared) => shared.clone(),
-                None => Node::new(&self.urls[(leader + at) % self.urls.len()])?,
+                None => Node::new(urls[at % urls.len()])?,
             };
             nodes.push(node);
         }

@@ -34,7 +34,7 @@ impl Report {
         target: Option<Target>,
     ) {
         let row = Row { name: name.into(), value, unit, target };
-        eprintln!("  {:<58} {:>12} {}", row.name, short(row.value), row.unit);
+        eprintln!("  {:<70} {:>12} {}", row.name, short(row.value), row.unit);
         self.rows.push(row);
     }
 
@@ -47,7 +47,7 @@ impl Report {
 
     /// Prints the table.
     pub(crate) fn print(&self) {
-        println!("{:<60} {:>12} {:<10} {:>14}", "measure", "median", "unit", "target");
+        println!("{:<72} {:>12} {:<10} {:>14}", "measure", "median", "unit", "target");
         for row in &self.rows {
             let target = match &row.target {
                 Some(Target::AtMost(most)) => {
@@ -58,7 +58,7 @@ impl Report {
                 }
                 None => String::new(),
             };
-            println!("{:<60} {:>12} {:<10} {:>14}", row.name, short(row.value), row.unit, target);
+            println!("{:<72} {:>12} {:<10} {:>14}", row.name, short(row.value), row.unit, target);
         }
         for note in &self.notes {
             println!("{note}");

@@ -7,15 +7,23 @@
 #![allow(clippy::disallowed_methods)]
 
 mod bare;
+mod cluster;
 mod commands;
+mod demo;
+mod disk;
+mod engine;
+mod failover;
 mod http;
+mod load;
 mod passwords;
 mod process;
+mod product;
 mod report;
 mod start;
 mod tokens;
 
 use clap::{Parser, Subcommand};
+use cluster::Systems;
 use report::Report;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,12 +39,15 @@ struct Arguments {
     /// Seconds of each run.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
+    /// How often the leader is killed, and how often it is stopped in order.
+    #[arg(long, default_value_t = 20)]
+    ends: usize,
     /// Where the numbers go as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
-    /// Measure only this.
-    #[arg(long)]
-    only: Option<Only>,
+    /// Measure only these, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Only>,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -47,6 +58,13 @@ enum Only {
     Passwords,
     Commands,
     Start,
+    /// Three nodes, without HTTP.
+    ThreeNodes,
+    /// Debian's etcd beside them.
+    Etcd,
+    /// Three nodes through the whole product.
+    Product,
+    Failover,
 }
 
 #[derive(Subcommand)]
@@ -54,16 +72,21 @@ enum Part {
     /// Serves the bare handler that token requests are compared with.
     #[command(hide = true)]
     Bare { port: u16 },
+    /// Runs a node without HTTP that answers etcd's messages.
+    #[command(hide = true)]
+    Member(cluster::member::Arguments),
 }
 
 fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Some(Part::Bare { port }) = arguments.part {
-        return runtime.block_on(bare::serve(port));
+    match arguments.part {
+        Some(Part::Bare { port }) => return runtime.block_on(bare::serve(port)),
+        Some(Part::Member(arguments)) => return cluster::member::run(&runtime, &arguments),
+        None => {}
     }
     let run = Duration::from_secs(arguments.seconds.max(1));
-    let wanted = |part: Only| arguments.only.is_none_or(|only| only == part);
+    let wanted = |part: Only| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut report = Report::default();
     runtime.block_on(async {
         if wanted(Only::Start) {
@@ -77,6 +100,16 @@ fn main() -> Result<(), Error> {
         }
         if wanted(Only::Commands) {
             commands::measure(run, &mut report).await?;
+        }
+        let systems = Systems { ours: wanted(Only::ThreeNodes), etcd: wanted(Only::Etcd) };
+        if systems.ours || systems.etcd {
+            cluster::measure(systems, run, &mut report).await?;
+        }
+        if wanted(Only::Product) {
+            product::measure(&arguments.conclave, run, &mut report).await?;
+        }
+        if wanted(Only::Failover) {
+            failover::measure(&arguments.conclave, arguments.ends.max(1), &mut report).await?;
         }
         Ok::<(), Error>(())
     })?;

@@ -5,7 +5,7 @@ use crate::http::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to be ready; only a hang takes so long.
@@ -17,6 +17,11 @@ pub(crate) struct Process(Child);
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Result<Process, Error> {
         Ok(Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
+    }
+
+    /// A process whose standard input stays open: it is to end when that ends, and so with this bench, however it ends.
+    pub(crate) fn start_held(command: &mut Command) -> Result<Process, Error> {
+        Ok(Process(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?))
     }
 
     /// A running demo with its data in `data`.
@@ -38,18 +43,23 @@ impl Process {
 
     /// Resident memory, in MB.
     pub(crate) fn resident_mb(&self) -> Result<f64, Error> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-        let kb: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
-        Ok(kb / 1000.0)
+        resident_mb(self.0.id())
     }
 
-    /// Stops it as Ctrl-C does and waits.
+    /// Stops it as Ctrl-C does and waits; it has to end without an error.
     pub(crate) fn stop(mut self) -> Result<(), Error> {
-        let pid = Pid::from_raw(i32::try_from(self.0.id())?).ok_or("no pid")?;
-        kill_process(pid, Signal::INT)?;
-        let status = self.0.wait()?;
+        let status = self.interrupt()?;
         if status.success() { Ok(()) } else { Err(format!("a stopped process ended with {status}").into()) }
+    }
+
+    /// Stops it as Ctrl-C does and waits, for programs that then end by the signal itself.
+    pub(crate) fn end(mut self) -> Result<(), Error> {
+        self.interrupt().map(|_| ())
+    }
+
+    fn interrupt(&mut self) -> Result<ExitStatus, Error> {
+        signal(self.0.id(), Signal::INT)?;
+        Ok(self.0.wait()?)
     }
 }
 
@@ -59,6 +69,20 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Sends a signal to a process that this bench or its demo has started.
+pub(crate) fn signal(pid: u32, signal: Signal) -> Result<(), Error> {
+    let pid = Pid::from_raw(i32::try_from(pid)?).ok_or("no pid")?;
+    Ok(kill_process(pid, signal)?)
+}
+
+/// Resident memory of a process, in MB.
+pub(crate) fn resident_mb(pid: u32) -> Result<f64, Error> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let kb: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+    Ok(kb / 1000.0)
 }
 
 /// Waits until a URL answers 200; returns how long it took, in milliseconds.

@@ -8,6 +8,7 @@ use std::path::Path;
 #[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
+    notes: Vec<String>,
 }
 
 struct Row {
@@ -33,13 +34,20 @@ impl Report {
         target: Option<Target>,
     ) {
         let row = Row { name: name.into(), value, unit, target };
-        eprintln!("  {:<58} {:>12.1} {}", row.name, row.value, row.unit);
+        eprintln!("  {:<70} {:>12} {}", row.name, short(row.value), row.unit);
         self.rows.push(row);
+    }
+
+    /// Adds a sentence on what could not be measured, or how a number is to be read.
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        eprintln!("  {text}");
+        self.notes.push(text);
     }
 
     /// Prints the table.
     pub(crate) fn print(&self) {
-        println!("{:<60} {:>12} {:<10} {:>14}", "measure", "median", "unit", "target");
+        println!("{:<72} {:>12} {:<10} {:>14}", "measure", "median", "unit", "target");
         for row in &self.rows {
             let target = match &row.target {
                 Some(Target::AtMost(most)) => {
@@ -50,7 +58,10 @@ impl Report {
                 }
                 None => String::new(),
             };
-            println!("{:<60} {:>12.1} {:<10} {:>14}", row.name, row.value, row.unit, target);
+            println!("{:<72} {:>12} {:<10} {:>14}", row.name, short(row.value), row.unit, target);
+        }
+        for note in &self.notes {
+            println!("{note}");
         }
     }
 
@@ -68,4 +79,9 @@ impl Report {
 pub(crate) fn median(mut runs: Vec<f64>) -> f64 {
     runs.sort_by(f64::total_cmp);
     runs.get(runs.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Enough digits, and no more.
+fn short(value: f64) -> String {
+    if value.abs() < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
 }

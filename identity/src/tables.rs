@@ -83,7 +83,8 @@ impl<'a> Overlay<'a> {
 
     /// Keeps the running command's changes.
     pub fn keep(&mut self) {
-        self.chunk.append(&mut self.command);
+        // Not `append`, which builds the whole chunk anew: a chunk has hundreds of commands.
+        self.chunk.extend(std::mem::take(&mut self.command));
     }
 
     /// Forgets the running command's changes.

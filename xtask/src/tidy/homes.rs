@@ -21,11 +21,16 @@ const HOMES: &[Home] = &[
         instead: "the views and batches of storage",
     },
     Home {
-        crates: &["openraft", "openraft-macros", "openraft-rt", "openraft-rt-tokio", "tonic", "tonic-build"],
+        crates: &["openraft", "openraft-macros", "openraft-rt", "openraft-rt-tokio"],
         packages: &["raft"],
         instead: "raft's Cluster",
     },
-    // Measures run a bare handler and bare cryptography beside ours.
+    // Measures drive etcd and our nodes by the same client; they run a bare handler and bare cryptography beside ours.
+    Home {
+        crates: &["tonic", "tonic-build", "tonic-prost", "prost"],
+        packages: &["raft", "benches"],
+        instead: "raft's Cluster",
+    },
     Home {
         crates: &["axum", "axum-core", "axum-extra"],
         packages: &["api-*", "conclave", "benches"],

@@ -55,7 +55,7 @@ pub(crate) struct Node {
     runtime: RaftRuntime,
 }
 
-/// Agreement's own threads. A runtime may not be dropped on a thread of another one, so they end in the background.
+/// Agreement's own threads.
 struct RaftRuntime(Option<Runtime>);
 
 impl RaftRuntime {
@@ -67,20 +67,13 @@ impl RaftRuntime {
     }
 }
 
-impl RaftRuntime {
-    /// Ends the threads and waits for it: the store must not be in use any more when the process ends, because its
-    /// library tears itself down then.
-    async fn end(mut self) -> Outcome<()> {
-        let Some(runtime) = self.0.take() else { return Ok(()) };
-        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_MAX));
-        ended.await.map_err(Failure::other)
-    }
-}
-
 impl Drop for RaftRuntime {
+    /// Ends the threads and waits for it: the store must not be in use any more when the process ends, because its
+    /// library tears itself down then. A runtime may not be ended on a thread of another one, so a plain one does it.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+            let ending = std::thread::spawn(move || runtime.shutdown_timeout(END_MAX));
+            let _ = ending.join();
         }
     }
 }
@@ -236,7 +229,7 @@ impl Node {
         cluster.shutdown().await?;
         renewal.abort();
         tokio::task::spawn_blocking(move || log.close()).await.map_err(Failure::other)?;
-        drop(cluster);
-        runtime.end().await
+        drop((cluster, runtime));
+        Ok(())
     }
 }

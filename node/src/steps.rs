@@ -32,6 +32,11 @@ pub(crate) async fn view(service: &Service) -> Outcome<View> {
     service.backend.view(Freshness::Linearizable).await.map_err(Failure::other)
 }
 
+/// The state that this node has, which it has re-applied: enough for what, once true, stays true.
+async fn own_view(service: &Service) -> Outcome<View> {
+    service.backend.view(Freshness::Stale).await.map_err(Failure::other)
+}
+
 /// The first instance, with its signing keys.
 pub(crate) async fn instance<'s>(service: &'s Service, title: &str, host: &HostName) -> Outcome<Steps<'s>> {
     let numbers = instance::numbers(&view(service).await?.reader(SYSTEM))?;
@@ -52,7 +57,7 @@ pub(crate) async fn is_begun(service: &Service) -> Outcome<bool> {
 
 /// Whether the first instance exists and somebody owns it: the last of the first steps.
 pub(crate) async fn is_owned(service: &Service) -> Outcome<bool> {
-    let view = view(service).await?;
+    let view = own_view(service).await?;
     let numbers = instance::numbers(&view.reader(SYSTEM))?;
     let Some(first) = numbers.first() else { return Ok(false) };
     // One that is switched off is nobody's to make again.
@@ -64,7 +69,7 @@ pub(crate) async fn is_owned(service: &Service) -> Outcome<bool> {
 
 /// Refuses a public URL whose host belongs to no instance: every request would be answered 404.
 pub(crate) async fn require_known_host(service: &Service, url: &PublicUrl) -> Outcome<()> {
-    let view = view(service).await?;
+    let view = own_view(service).await?;
     let system = view.reader(SYSTEM);
     if instance::by_host(&system, url.host.as_str()).map_err(no)?.is_some() {
         return Ok(());

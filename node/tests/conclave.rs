@@ -5,8 +5,13 @@ use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// Only a hang takes as long.
+const PATIENCE_ROUNDS: usize = 600;
+const ROUND: Duration = Duration::from_millis(50);
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
@@ -97,9 +102,12 @@ impl Node {
 
     /// Starts anything that says when it is ready.
     pub(crate) fn ready(arguments: &[&str]) -> Node {
-        let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let mut node = Node { child, out, lines: vec![], public: String::new(), operations: String::new() };
+        Node::of(command(arguments))
+    }
+
+    /// The same for a command.
+    pub(crate) fn of(command: Command) -> Node {
+        let mut node = Node::begin(command);
         while node.lines.last().is_none_or(|line| line != "Conclave is ready") {
             if !node.read_line() {
                 let done = node.end();
@@ -117,11 +125,35 @@ impl Node {
 
     /// Starts something and returns after its first line.
     pub(crate) fn first_line(arguments: &[&str]) -> Node {
-        let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let mut node = Node { child, out, lines: vec![], public: String::new(), operations: String::new() };
-        node.read_line();
+        Node::lines_until(arguments, "")
+    }
+
+    /// Starts something and returns after the first line that begins so.
+    pub(crate) fn lines_until(arguments: &[&str], start: &str) -> Node {
+        let mut node = Node::begin(command(arguments));
+        node.read_until(start);
         node
+    }
+
+    /// Reads on to the first line that begins so, or to the end.
+    pub(crate) fn read_until(&mut self, start: &str) {
+        while self.read_line() && !self.lines.last().is_some_and(|line| line.starts_with(start)) {}
+    }
+
+    fn begin(mut command: Command) -> Node {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Node { child, out, lines: vec![], public: String::new(), operations: String::new() }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Closes its standard input.
+    pub(crate) fn close_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     fn read_line(&mut self) -> bool {
@@ -133,13 +165,13 @@ impl Node {
 
     /// Sends a signal and waits for the end.
     pub(crate) fn signal(self, signal: Signal) -> Done {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
         self.end()
     }
 
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Done {
-        let (mut out, mut err) = (self.lines.join("\n"), String::new());
+        let (mut out, mut err) = (self.lines.join("\n") + "\n", String::new());
         self.out.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
         let status = self.child.wait().unwrap();
@@ -181,4 +213,17 @@ pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
 pub(crate) fn status(answer: &str) -> u16 {
     let word = answer.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {answer:?}"));
     word.parse().unwrap()
+}
+
+/// Waits for something that another process does.
+#[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..PATIENCE_ROUNDS {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(ROUND);
+    }
+    panic!("{what}: it did not come true");
 }

@@ -173,24 +173,3 @@ fn a_log_without_its_node_is_left_alone() {
     run(&node("serve", &dir)).refused(16);
     assert!(dir.join("log").exists());
 }
-
-#[test]
-fn the_demo_continues_with_its_data() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("demo");
-    let arguments = ["demo", "--data", dir.to_str().unwrap(), "--port-base", "0"];
-    let read = || -> serde_json::Value {
-        serde_json::from_slice(&std::fs::read(dir.join("credentials")).unwrap()).unwrap()
-    };
-    let first = Node::ready(&arguments);
-    let before = read();
-    assert_eq!(first.signal(Signal::INT).code, 0);
-    let second = Node::ready(&arguments);
-    let after = read();
-    for part in ["web", "spa", "api", "service", "admin", "user"] {
-        assert_eq!(before[part], after[part], "{part}");
-    }
-    let operations = after["operations"].as_str().unwrap().strip_prefix("http://").unwrap();
-    assert_eq!(get(operations, "/ready").0, 200);
-    assert_eq!(second.signal(Signal::INT).code, 0);
-}

@@ -6,6 +6,7 @@ mod conclave;
 
 mod configuration;
 mod damage;
+mod demo;
 mod full_disk;
 mod http;
 mod keys;

@@ -3,15 +3,10 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::conclave::{Done, Node, get, run};
+use crate::conclave::{Done, Node, eventually, get, run};
 use rustix::process::Signal;
 use serde_json::Value;
-
-/// Only a hang takes as long.
-const PATIENCE_ROUNDS: usize = 600;
-const ROUND: Duration = Duration::from_millis(50);
 
 /// A cluster in the making: one configuration file for each node.
 struct Place {
@@ -60,17 +55,6 @@ fn token(file: &Path) -> String {
     let done = ask(file, &["token", "create"]);
     assert_eq!(done.code, 0, "{done:?}");
     done.out.trim().to_owned()
-}
-
-#[expect(clippy::disallowed_methods, reason = "another process is waited for")]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..PATIENCE_ROUNDS {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(ROUND);
-    }
-    panic!("{what}: it did not come true");
 }
 
 fn voters(node: &Node) -> Vec<u64> {

@@ -10,13 +10,14 @@ use crate::exit::{Class, Failure, Outcome, io};
 use raft::Clock;
 use rustix::process::Signal;
 use std::fs::OpenOptions;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// The pause before a node that has ended is started again. It grows while the node keeps ending.
+/// The pause before a node that has ended is started again. It grows while the node keeps ending by itself.
 const PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -125,12 +126,15 @@ impl Supervisor {
         let mut pause = PAUSE;
         while *self.order.borrow() == Order::Run {
             let begun = SystemClock.monotonic();
-            let (how, code) = match self.one_life().await {
-                Ok(Some(status)) => (described(status, &log::last_words(&self.node.log)), status.code()),
+            let (how, code, keeps_ending) = match self.one_life().await {
+                Ok(Some(status)) => {
+                    let how = described(status, &log::last_words(&self.node.log));
+                    (how, status.code(), !is_asked(status))
+                }
                 Ok(None) => return,
-                Err(failure) => (format!("could not be started: {}", failure.text), None),
+                Err(failure) => (format!("could not be started: {}", failure.text), None, true),
             };
-            if SystemClock.monotonic().saturating_sub(begun) >= STEADY {
+            if !keeps_ending || SystemClock.monotonic().saturating_sub(begun) >= STEADY {
                 pause = PAUSE;
             }
             let this = if is_taken(code) { PAUSE_TAKEN } else { pause };
@@ -139,7 +143,9 @@ impl Supervisor {
             if tokio::time::timeout(this, self.order.wait_for(|order| *order != Order::Run)).await.is_ok() {
                 return;
             }
-            pause = (pause * 2).min(PAUSE_MAX);
+            if keeps_ending {
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
         }
     }
 
@@ -185,6 +191,12 @@ fn is_taken(code: Option<i32>) -> bool {
     [Class::Locked, Class::PortInUse].iter().any(|class| code == Some(*class as i32))
 }
 
+/// Whether somebody asked for the end, by an order or by a signal: the next life need not end the same way.
+fn is_asked(status: ExitStatus) -> bool {
+    let of_people = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
+    status.success() || of_people.iter().any(|signal| status.signal() == Some(signal.as_raw()))
+}
+
 /// Signals that end processes.
 const NAMES: [(Signal, &str); 8] = [
     (Signal::KILL, "SIGKILL"),
@@ -199,7 +211,6 @@ const NAMES: [(Signal, &str); 8] = [
 
 /// How a process ended, as the end of a sentence.
 fn described(status: ExitStatus, last_words: &str) -> String {
-    use std::os::unix::process::ExitStatusExt;
     if let Some(signal) = status.signal() {
         let name = NAMES.iter().find(|(known, _)| known.as_raw() == signal);
         return match name {
@@ -217,7 +228,6 @@ fn described(status: ExitStatus, last_words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn an_end_is_told_in_plain_words() {
@@ -230,6 +240,13 @@ mod tests {
         ] {
             assert_eq!(described(ExitStatus::from_raw(raw), last_words), expected);
         }
+    }
+
+    #[test]
+    fn who_kills_a_node_again_does_not_wait_longer() {
+        let asked = |raw| is_asked(ExitStatus::from_raw(raw));
+        assert!(asked(0) && asked(9) && asked(15));
+        assert!(!asked(8 << 8) && !asked(6) && !asked(11));
     }
 
     #[test]

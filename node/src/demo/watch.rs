@@ -84,6 +84,8 @@ enum Known {
     Ready,
     /// It is not ready, though it answers.
     Unready,
+    /// It has not answered once: a process that ended just now is told about by who started it.
+    Fading,
     /// It does not answer.
     Silent,
 }
@@ -101,6 +103,7 @@ impl Teller {
             let now = match seen {
                 Seen { ready: true, .. } => Known::Ready,
                 Seen { answers: true, .. } => Known::Unready,
+                Seen { .. } if matches!(known, Known::Ready | Known::Unready) => Known::Fading,
                 Seen { .. } => Known::Silent,
             };
             match (*known, now) {
@@ -108,10 +111,10 @@ impl Teller {
                 (Known::Unready | Known::Silent, Known::Ready) => {
                     lines.push(format!("node {number} is back and ready"));
                 }
-                (Known::Ready, Known::Unready) => {
+                (Known::Ready | Known::Fading, Known::Unready) => {
                     lines.push(format!("node {number} is not ready: {}", seen.reasons.join(", ")));
                 }
-                (Known::Ready | Known::Unready, Known::Silent) if runs(number) => {
+                (Known::Fading, Known::Silent) if runs(number) => {
                     lines.push(format!("node {number} does not answer"));
                 }
                 (_, _) => {}
@@ -181,7 +184,9 @@ mod tests {
         );
         assert_eq!(tell(&all), [""; 0]);
         // The others have not noticed yet.
-        assert_eq!(tell(&[silent(), ready(4, 1), ready(4, 1)]), ["node 1 does not answer"]);
+        let alone = [silent(), ready(4, 1), ready(4, 1)];
+        assert_eq!(tell(&alone), [""; 0]);
+        assert_eq!(tell(&alone), ["node 1 does not answer"]);
         assert_eq!(tell(&[silent(), ready(5, 2), ready(5, 2)]), ["node 2 leads now (term 5)"]);
         assert_eq!(tell(&[ready(4, 1), ready(5, 2), ready(5, 2)]), ["node 1 is back and ready"]);
     }
@@ -190,8 +195,20 @@ mod tests {
     fn the_end_of_a_process_is_not_told_twice() {
         let mut teller = Teller::new(1);
         assert_eq!(teller.tell(&vec![ready(1, 1)], |_| true).len(), 2);
-        assert_eq!(teller.tell(&vec![silent()], |_| false), [""; 0]);
+        for _ in 0..3 {
+            assert_eq!(teller.tell(&vec![silent()], |_| false), [""; 0]);
+        }
         assert_eq!(teller.tell(&vec![ready(1, 1)], |_| true), ["node 1 is back and ready"]);
+    }
+
+    #[test]
+    fn an_answer_that_was_late_once_is_not_worth_a_line() {
+        let mut teller = Teller::new(1);
+        assert_eq!(teller.tell(&vec![ready(1, 1)], |_| true).len(), 2);
+        for _ in 0..3 {
+            assert_eq!(teller.tell(&vec![silent()], |_| true), [""; 0]);
+            assert_eq!(teller.tell(&vec![ready(1, 1)], |_| true), [""; 0]);
+        }
     }
 
     #[test]

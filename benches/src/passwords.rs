@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::http::{Answer, Client};
-use crate::process::{Process, credentials, ready};
+use crate::process::{Process, credentials, node_ready, ready};
 use crate::report::{Report, Target, median};
 use bytes::Bytes;
 use crypto::{PasswordHasher, PasswordParams, Secret};
@@ -20,8 +20,8 @@ const RUNS: usize = 5;
 
 pub(crate) async fn measure(conclave: &Path, run: Duration, report: &mut Report) -> Result<(), Error> {
     let data = tempfile::tempdir()?;
-    let demo = Process::demo(conclave, data.path(), PORT)?;
-    ready(&format!("http://127.0.0.1:{}/ready", PORT + 2)).await?;
+    let node = Process::node(conclave, data.path(), PORT).await?;
+    ready(&node_ready(PORT)).await?;
     let known = Arc::new(credentials(data.path())?);
     let (mut rates, mut raw_rates, mut shares) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
@@ -34,7 +34,7 @@ pub(crate) async fn measure(conclave: &Path, run: Duration, report: &mut Report)
     report.add("password sign-ins", median(rates), "1/s", None);
     report.add("raw Argon2id, two threads", median(raw_rates), "1/s", None);
     report.add("sign-ins over raw Argon2id", median(shares), "%", Some(Target::AtLeast(90.0)));
-    demo.stop()
+    node.stop()
 }
 
 /// Verifications per second on as many threads as the node hashes on.

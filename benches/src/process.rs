@@ -24,11 +24,21 @@ impl Process {
         Ok(Process(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?))
     }
 
-    /// A running demo with its data in `data`.
-    pub(crate) fn demo(conclave: &Path, data: &Path, port: u16) -> Result<Process, Error> {
-        let mut command = Command::new(conclave);
-        command.arg("demo").arg("--data").arg(data).arg("--port-base").arg(port.to_string());
-        Self::start(&mut command)
+    /// One node with the demo's data in `data`, which listens for everybody on `port`: no edge stands before it, so
+    /// that what is measured is the node's. It is ready when [`node_ready`] answers.
+    pub(crate) async fn node(conclave: &Path, data: &Path, port: u16) -> Result<Process, Error> {
+        let config = data.join("bench.toml");
+        if !config.exists() {
+            let mut command = Command::new(conclave);
+            command.args(["demo", "--nodes", "1", "--port-base", &port.to_string(), "--data"]).arg(data);
+            let demo = Self::start(&mut command)?;
+            ready(&node_ready(port)).await?;
+            demo.stop()?;
+            let text = std::fs::read_to_string(data.join("node-1.toml"))?;
+            let (behind, before) = (format!("127.0.0.1:{}", port + 10), format!("127.0.0.1:{port}"));
+            std::fs::write(&config, text.replace(&behind, &before))?;
+        }
+        Self::start(Command::new(conclave).args(["serve", "--config"]).arg(&config))
     }
 
     /// CPU time that it has used, in microseconds.
@@ -69,6 +79,11 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Where the node of [`Process::node`] says that it is ready: the demo gives its first node this port.
+pub(crate) fn node_ready(port: u16) -> String {
+    format!("http://127.0.0.1:{}/ready", port + 12)
 }
 
 /// Sends a signal to a process that this bench or its demo has started.

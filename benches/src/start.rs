@@ -1,7 +1,7 @@
 //! Memory with an empty state, and the time from start to ready after a clean stop.
 
 use crate::Error;
-use crate::process::{Process, ready};
+use crate::process::{Process, node_ready, ready};
 use crate::report::{Report, Target, median};
 use std::path::Path;
 
@@ -10,13 +10,13 @@ const RUNS: usize = 5;
 
 pub(crate) async fn measure(conclave: &Path, report: &mut Report) -> Result<(), Error> {
     let data = tempfile::tempdir()?;
-    let url = format!("http://127.0.0.1:{}/ready", PORT + 2);
-    let first = Process::demo(conclave, data.path(), PORT)?;
+    let url = node_ready(PORT);
+    let first = Process::node(conclave, data.path(), PORT).await?;
     ready(&url).await?;
     first.stop()?;
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let again = Process::demo(conclave, data.path(), PORT)?;
+        let again = Process::node(conclave, data.path(), PORT).await?;
         times.push(ready(&url).await?);
         memory.push(again.resident_mb()?);
         again.stop()?;

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::http::{Client, basic};
 use crate::load::{self, Runs};
-use crate::process::{Process, credentials, ready};
+use crate::process::{Process, credentials, node_ready, ready};
 use crate::report::{Report, Target, median};
 use std::path::Path;
 use std::process::Command;
@@ -16,8 +16,8 @@ const RUNS: usize = 3;
 
 pub(crate) async fn measure(conclave: &Path, run: Duration, report: &mut Report) -> Result<(), Error> {
     let data = tempfile::tempdir()?;
-    let demo = Process::demo(conclave, data.path(), PORT)?;
-    ready(&format!("http://127.0.0.1:{}/ready", PORT + 2)).await?;
+    let node = Process::node(conclave, data.path(), PORT).await?;
+    ready(&node_ready(PORT)).await?;
     let bare = Process::start(Command::new(std::env::current_exe()?).arg("bare").arg(BARE_PORT.to_string()))?;
     ready(&format!("http://127.0.0.1:{BARE_PORT}/ready")).await?;
     let known = credentials(data.path())?;
@@ -30,7 +30,7 @@ pub(crate) async fn measure(conclave: &Path, run: Duration, report: &mut Report)
     let (mut tokens, mut bares, mut shares) = (Runs::default(), Runs::default(), Vec::new());
     for _ in 0..RUNS {
         let askers = (0..CONNECTIONS).map(|_| Asker::new(&url, &host, &ours));
-        let ours = load::watched(askers.collect(), run, || demo.cpu_micros()).await?;
+        let ours = load::watched(askers.collect(), run, || node.cpu_micros()).await?;
         let askers = (0..CONNECTIONS).map(|_| Asker::new(&bare_url, &host, &bare_auth));
         let bare = load::watched(askers.collect(), run, || bare.cpu_micros()).await?;
         shares.push(ours.cpu_us / bare.cpu_us);
@@ -41,7 +41,7 @@ pub(crate) async fn measure(conclave: &Path, run: Duration, report: &mut Report)
     bares.report("bare handler", report);
     report.add("client_credentials CPU over bare", median(shares), "x", Some(Target::AtMost(1.6)));
     bare.stop()?;
-    demo.stop()
+    node.stop()
 }
 
 /// Asks for a token of a service account with each request, over a connection of its own.

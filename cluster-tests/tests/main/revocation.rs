@@ -65,7 +65,7 @@ async fn a09_no_node_calls_a_revoked_token_active_later_than_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a09_a_session_that_was_ended_on_one_node_signs_in_on_none() {
+async fn a09_a_family_that_a_replayed_code_has_ended_is_dead_on_every_node() {
     let mut cluster = Cluster::demo().await;
     let web = cluster.world.web.clone();
     for round in 0..6 {

@@ -1,7 +1,7 @@
 //! What the demo consists of: its nodes with their numbers, addresses and folders, and the file each is started by.
 
 use crate::config::Config;
-use crate::config::keys::{self, find};
+use crate::config::keys;
 use crate::config::sources::Sources;
 use crate::exit::{Outcome, io};
 use crate::folder::{self, write_private};
@@ -99,9 +99,7 @@ impl Plan {
     fn sources(&self, node: &Node, log_level: &str) -> Sources {
         let mut sources = Sources::defaults();
         for (name, value) in self.values(node, log_level) {
-            if let Some(key) = find(name) {
-                sources.take_option(key.name, Some(value));
-            }
+            sources.take_option(name, Some(value));
         }
         sources
     }
@@ -122,9 +120,7 @@ impl Plan {
     fn file(&self, node: &Node) -> String {
         let mut text = "# Written by `conclave demo` at each start.\n".to_owned();
         for (name, value) in self.values(node, &self.log_level) {
-            if find(name).is_some() {
-                text += &format!("{name} = {}\n", toml::Value::from(value));
-            }
+            text += &format!("{name} = {}\n", toml::Value::from(value));
         }
         text
     }

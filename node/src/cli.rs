@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a node; on an empty data folder, begin a cluster of one first
+    /// Run a node; on an empty data folder, begin a cluster of one first, unless peers.* is configured
     Serve {
         #[command(flatten)]
         options: NodeOptions,
@@ -249,6 +249,9 @@ pub(crate) struct NodeOptions {
     /// Address for the other nodes [key: peers.listen]
     #[arg(long, value_name = "ADDRESS")]
     peers_listen: Option<String>,
+    /// Host and port by which the other nodes reach this one [key: peers.address]
+    #[arg(long, value_name = "ADDRESS")]
+    peers_address: Option<String>,
     /// Address of /live, /ready, /metrics and /cluster [key: operations.listen]
     #[arg(long, value_name = "ADDRESS")]
     operations_listen: Option<String>,
@@ -262,6 +265,7 @@ impl NodeOptions {
         sources.take_option(keys::PUBLIC_LISTEN, self.listen.clone());
         sources.take_option(keys::PUBLIC_URL, self.public_url.clone());
         sources.take_option(keys::PEERS_LISTEN, self.peers_listen.clone());
+        sources.take_option(keys::PEERS_ADDRESS, self.peers_address.clone());
         sources.take_option(keys::OPERATIONS_LISTEN, self.operations_listen.clone());
         Ok(sources)
     }

@@ -73,6 +73,17 @@ pub(crate) async fn prepare(config: &Config) -> Outcome<(Opened, Made)> {
             ),
         ));
     }
+    if !config.may_found {
+        return Err(Failure::new(
+            Class::NoData,
+            format_args!(
+                "{} holds no node, and peers.* is configured: a node whose data is gone must not begin a second \
+                 cluster under the same issuer. Let it join anew with `conclave join`, or begin a cluster with \
+                 `conclave init`",
+                dir.display()
+            ),
+        ));
+    }
     if !is_given(config) {
         let path = dir.join(MASTER_KEY);
         if ensure_master_key(&path)? {

@@ -141,6 +141,7 @@ async fn init(mut config: Config, files: Files) -> Outcome<()> {
     if config.public_url.port == Some(0) {
         config.public_url.port = None;
     }
+    config.may_found = true;
     config.peers_address = Some(config.peer_address(config.peers_listen)?);
     config.public_listen.set_port(0);
     config.peers_listen.set_port(0);

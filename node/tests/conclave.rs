@@ -37,10 +37,6 @@ impl Done {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
     command.args(arguments).env_clear().stdin(Stdio::null());
-    if !arguments.contains(&"--config") {
-        // One for every start, whatever port it takes: a changed address would be a change of the state.
-        command.env("CONCLAVE_PEERS_ADDRESS", "node.example.com:8081");
-    }
     command
 }
 
@@ -70,6 +66,9 @@ pub(crate) fn node<'a>(verb: &'a str, dir: &'a Path) -> Vec<&'a str> {
             "127.0.0.1:0",
             "--operations-listen",
             "127.0.0.1:0",
+            // One for every start, whatever port it takes: a changed address would be a change of the state.
+            "--peers-address",
+            "node.example.com:8081",
             "--peers-listen",
             "127.0.0.1:0",
         ]);

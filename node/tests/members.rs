@@ -39,6 +39,13 @@ impl Place {
         file
     }
 
+    /// Begins a cluster by this file and starts its first node.
+    fn found(&self, file: &Path) -> Node {
+        let done = ask(file, &["init"]);
+        assert_eq!(done.code, 0, "{done:?}");
+        self.start(file)
+    }
+
     fn start(&self, file: &Path) -> Node {
         Node::ready(&["serve", "--config", file.to_str().unwrap()])
     }
@@ -65,7 +72,7 @@ fn voters(node: &Node) -> Vec<u64> {
 fn three_nodes_are_made_by_hand_and_one_is_replaced() {
     let place = Place::new();
     let first_file = place.node("one");
-    let first = place.start(&first_file);
+    let first = place.found(&first_file);
     let mut nodes = vec![];
     for name in ["two", "three"] {
         let file = place.node(name);
@@ -116,7 +123,7 @@ fn three_nodes_are_made_by_hand_and_one_is_replaced() {
 fn a_drained_node_leads_no_more_and_says_so() {
     let place = Place::new();
     let first_file = place.node("one");
-    let first = place.start(&first_file);
+    let first = place.found(&first_file);
     let mut others = vec![];
     for name in ["two", "three"] {
         let file = place.node(name);
@@ -140,7 +147,7 @@ fn a_drained_node_leads_no_more_and_says_so() {
 fn a_token_lets_one_node_in_once() {
     let place = Place::new();
     let first_file = place.node("one");
-    let _first = place.start(&first_file);
+    let _first = place.found(&first_file);
     let token = token(&first_file);
     let (two, three) = (place.node("two"), place.node("three"));
     assert_eq!(ask(&two, &["join", &token]).code, 0);
@@ -156,10 +163,27 @@ fn a_token_lets_one_node_in_once() {
 }
 
 #[test]
+fn e21_a_node_whose_data_is_gone_begins_no_cluster_of_its_own() {
+    let place = Place::new();
+    let first_file = place.node("one");
+    let _first = place.found(&first_file);
+    let two = place.node("two");
+    assert_eq!(ask(&two, &["join", &token(&first_file)]).code, 0);
+    let second = place.start(&two);
+    second.signal(Signal::KILL);
+    fs::remove_dir_all(place.path("two")).unwrap();
+    let refused = ask(&two, &["serve"]);
+    assert!(refused.refused(16).contains("Let it join anew"), "{refused:?}");
+    // It comes back as another node.
+    let joined = ask(&two, &["join", &token(&first_file)]);
+    assert!(joined.code == 0 && joined.out.contains("This is node 3"), "{joined:?}");
+}
+
+#[test]
 fn a_token_that_is_revoked_or_none_lets_nobody_in() {
     let place = Place::new();
     let first_file = place.node("one");
-    let first = place.start(&first_file);
+    let first = place.found(&first_file);
     let made = ask(&first_file, &["token", "create", "--output", "json"]);
     let made: Value = serde_json::from_str(&made.out).unwrap();
     let (text, id) = (made["token"].as_str().unwrap(), made["id"].as_str().unwrap());

@@ -30,6 +30,9 @@ pub(crate) struct Config {
     pub(crate) peers_listen: SocketAddr,
     /// By which address they do.
     pub(crate) peers_address: Option<PeerAddress>,
+    /// Whether an empty data folder may become a cluster of its own. Where the configuration speaks of other nodes it
+    /// is more likely that of a member whose data is gone.
+    pub(crate) may_found: bool,
     /// Where the operations side listens.
     pub(crate) operations_listen: SocketAddr,
     /// A file with master keys.
@@ -115,6 +118,7 @@ impl Config {
             public_url: sources.parsed(k::PUBLIC_URL, PublicUrl::parse)?,
             peers_listen,
             peers_address,
+            may_found: ![k::PEERS_LISTEN, k::PEERS_ADDRESS].iter().any(|key| sources.is_configured(key)),
             operations_listen: sources.parsed(k::OPERATIONS_LISTEN, address)?,
             master_key_file: sources.given(k::MASTER_KEY_FILE).map(PathBuf::from),
             master_key: sources.given(k::MASTER_KEY).map(|text| Secret::new(text.to_owned())),

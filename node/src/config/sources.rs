@@ -163,6 +163,12 @@ impl Sources {
         Some(self.text(key)).filter(|text| !text.is_empty())
     }
 
+    /// Whether a key stands in the file or in the environment, which stay when a command line does not.
+    pub(crate) fn is_configured(&self, key: &str) -> bool {
+        let origin = self.values.get(key).map(|(_, origin)| *origin);
+        matches!(origin, Some(Origin::File | Origin::Environment))
+    }
+
     /// The value of a key.
     pub(crate) fn parsed<T>(&self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Outcome<T> {
         parse(self.text(key)).map_err(|why| self.refuse(key, &why))

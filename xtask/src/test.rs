@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 /// # Errors
 /// When a test fails, or when the runner says that it has skipped one.
 pub(crate) fn run() -> Result<(), String> {
-    let mut runner = runner();
+    let (mut runner, summary) = runner();
     let mut child = runner
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -20,8 +20,8 @@ pub(crate) fn run() -> Result<(), String> {
     let (out, err) = (child.stdout.take(), child.stderr.take());
     // Two pipes, two threads: a full one would stop the runner.
     let (skipped_out, skipped_err) = std::thread::scope(|scope| {
-        let err = scope.spawn(|| err.map_or(0, |pipe| pass_on(pipe, std::io::stderr())));
-        (out.map_or(0, |pipe| pass_on(pipe, std::io::stdout())), err.join().unwrap_or(0))
+        let err = scope.spawn(|| err.map_or(0, |pipe| pass_on(pipe, std::io::stderr(), summary)));
+        (out.map_or(0, |pipe| pass_on(pipe, std::io::stdout(), summary)), err.join().unwrap_or(0))
     });
     let status = child.wait().map_err(|e| format!("cannot wait for cargo: {e}"))?;
     match skipped_out + skipped_err {
@@ -31,28 +31,30 @@ pub(crate) fn run() -> Result<(), String> {
     }
 }
 
-fn runner() -> Command {
+/// The runner, and how the line begins in which it sums up.
+fn runner() -> (Command, &'static str) {
     let has_nextest = crate::cargo()
         .args(["nextest", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    let mut command = crate::cargo();
-    match has_nextest {
-        true => command.args(["nextest", "run", "--workspace", "--no-fail-fast"]),
-        false => command.args(["test", "--workspace", "--no-fail-fast"]),
+    let (words, summary) = match has_nextest {
+        true => (["nextest", "run"].as_slice(), "Summary ["),
+        false => (["test"].as_slice(), "test result:"),
     };
-    command
+    let mut command = crate::cargo();
+    command.args(words).args(["--workspace", "--no-fail-fast"]);
+    (command, summary)
 }
 
-/// Copies `from` to `to` line by line; returns how many skipped tests the lines speak of.
-fn pass_on(from: impl Read, mut to: impl Write) -> u64 {
+/// Copies `from` to `to` line by line; returns how many skipped tests the lines speak of that begin with `summary`.
+fn pass_on(from: impl Read, mut to: impl Write, summary: &str) -> u64 {
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     let mut skipped = 0;
     while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        skipped += skipped_in(&String::from_utf8_lossy(&line));
+        skipped += skipped_in(&String::from_utf8_lossy(&line), summary);
         // A closed terminal is no reason to stop counting.
         let _ = to.write_all(&line).and_then(|()| to.flush());
         line.clear();
@@ -61,11 +63,11 @@ fn pass_on(from: impl Read, mut to: impl Write) -> u64 {
 }
 
 /// Reads a runner's summary: `test result: ok. 3 passed; 0 failed; 1 ignored; …` or
-/// `Summary [ 0.1s] 3 tests run: 3 passed, 1 skipped`.
-fn skipped_in(line: &str) -> u64 {
+/// `Summary [ 0.1s] 3 tests run: 3 passed, 1 skipped`. The second runner starts each test through the first and may pass
+/// that one's summary on, in which all other tests are filtered out: it counts nothing.
+fn skipped_in(line: &str, summary: &str) -> u64 {
     let plain = without_colours(line);
-    let plain = plain.trim_start();
-    let is_summary = plain.starts_with("test result:") || plain.starts_with("Summary [");
+    let is_summary = plain.trim_start().starts_with(summary);
     let words: Vec<&str> = plain.split([' ', ';', ',', ':']).filter(|word| !word.is_empty()).collect();
     let counts = words.windows(2).filter(|pair| {
         let word = pair[1].trim();
@@ -92,32 +94,38 @@ fn without_colours(line: &str) -> String {
 mod tests {
     use super::*;
 
+    const LIBTEST: &str = "test result:";
+    const NEXTEST: &str = "Summary [";
+
     #[test]
     fn skipped_tests_are_counted_in_both_runners_summaries() {
-        for (line, skipped) in [
+        for (line, summary, skipped) in [
             (
                 "test result: ok. 3 passed; 0 failed; 2 ignored; 0 measured; 1 filtered out; finished in 0.1s\n",
+                LIBTEST,
                 3,
             ),
-            ("     Summary [   0.1s] 3 tests run: 3 passed, 2 skipped\n", 2),
-            ("\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] 3 tests run: 3 passed, 1 skipped", 1),
+            ("     Summary [   0.1s] 3 tests run: 3 passed, 2 skipped\n", NEXTEST, 2),
+            ("\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] 3 tests run: 3 passed, 1 skipped", NEXTEST, 1),
         ] {
-            assert_eq!(skipped_in(line), skipped, "{line}");
+            assert_eq!(skipped_in(line, summary), skipped, "{line}");
         }
     }
 
     #[test]
     fn other_lines_count_nothing() {
         for line in ["", "test result: ok. 3 passed; 0 failed; 0 ignored", "5 skipped", "\u{1b}", "\u{1b}["] {
-            assert_eq!(skipped_in(line), 0, "{line}");
+            assert_eq!(skipped_in(line, LIBTEST), 0, "{line}");
         }
+        let one_of_many = "    test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 17 filtered out";
+        assert_eq!(skipped_in(one_of_many, NEXTEST), 0);
     }
 
     #[test]
     fn every_byte_is_passed_on() {
         let mut copy = Vec::new();
         let bytes = b"a\n\xff\xfe\ntest result: ok. 0 passed; 0 failed; 4 ignored;\nno newline";
-        assert_eq!(pass_on(bytes.as_slice(), &mut copy), 4);
+        assert_eq!(pass_on(bytes.as_slice(), &mut copy, LIBTEST), 4);
         assert_eq!(copy, bytes);
     }
 }

@@ -86,14 +86,15 @@ fn current(history: &[Entry]) -> Vec<String> {
 }
 
 async fn look_at_all(cluster: &Cluster, looks: Vec<Look>) -> Verdict {
+    let nodes: BTreeMap<usize, Http> = cluster.all().map(|node| (node, cluster.public(node))).collect();
     let (looks, next) = (Arc::new(looks), Arc::new(AtomicUsize::new(0)));
     let mut lookers = Vec::new();
     for _ in 0..LOOKERS {
-        let (looks, next, nodes) = (Arc::clone(&looks), Arc::clone(&next), cluster.publics());
+        let (looks, next, nodes) = (Arc::clone(&looks), Arc::clone(&next), nodes.clone());
         let world = cluster.world.clone();
         lookers.push(tokio::spawn(async move {
             while let Some(look) = looks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let node = &nodes[look.node - 1];
+                let node = &nodes[&look.node];
                 let found = match look.expected {
                     Expected::AccessInactive => world.is_alive(node, &look.token).await.map(|alive| !alive),
                     Expected::RefreshCurrent => world.web.introspect(node, &look.token).await,

@@ -2,6 +2,7 @@
 
 use cluster_tests::check;
 use cluster_tests::cluster::Cluster;
+use cluster_tests::figures::tell;
 use cluster_tests::load::Load;
 use cluster_tests::wait;
 use std::path::Path;
@@ -20,6 +21,41 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).expect("a file can be copied");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_joins_and_another_leaves_under_load() {
+    // The fourth has its place and is not a member yet.
+    let mut cluster = Cluster::joined_of(3, 4).await;
+    let load = Load::start(&cluster).await;
+    let begun = cluster.clock.now();
+    cluster.join(4).await.well();
+    cluster.start_and_wait(&[4]).await;
+    tell(&format!("a fourth node is ready after {} ms", (cluster.clock.now() - begun).as_millis()));
+    let leader = cluster.leader().await;
+    let gone = cluster.but(&[leader, 4])[0];
+    wait::until("the leader hears that it is ready", HANG, async || {
+        let members = cluster.status(leader).await?.whole["members"].as_array()?.clone();
+        members.iter().any(|member| member["node"] == 4 && member["ready"] == true).then_some(())
+    })
+    .await;
+    cluster.ask(leader, &["replace", &gone.to_string(), "4"]).await.well();
+    let rest = cluster.but(&[gone]);
+    cluster.until_voting_among(&rest, &rest).await;
+    wait::until("the removed node says so", HANG, async || {
+        cluster
+            .ready(gone)
+            .await
+            .filter(|ready| ready.reasons.iter().any(|reason| reason.contains("removed")))
+    })
+    .await;
+    let history = load.stop().await;
+    // It does not come back.
+    assert_eq!(cluster.stop(gone).await, 0);
+    cluster.start(gone);
+    assert_eq!(cluster.ended(gone, HANG).await, 18);
+    cluster.forget(gone);
+    check::everything(&mut cluster, &history.entries()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

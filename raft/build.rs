@@ -15,6 +15,12 @@ fn main() {
         .name("Peers")
         .package("conclave")
         .method(method("append", "Append", "AppendRequest", "AppendResponse").build())
+        .method(
+            method("replicate", "Replicate", "AppendRequest", "ReplicateResponse")
+                .client_streaming()
+                .server_streaming()
+                .build(),
+        )
         .method(method("vote", "Vote", "VoteRequest", "VoteResponse").build())
         .method(method("transfer", "Transfer", "TransferRequest", "TransferResponse").build())
         .method(method("snapshot", "Snapshot", "SnapshotPart", "SnapshotResponse").client_streaming().build())

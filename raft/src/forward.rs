@@ -10,36 +10,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::sync::watch;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
-use tonic::Request;
 
+use crate::carrier::{CALL_MAX, Passenger};
 use crate::neighbours::ClockState;
-use crate::network::said;
-use crate::peers::wire::ForwardRequest;
-use crate::pool::Pool;
-use crate::position::Position;
 use crate::propose::{NotApplied, Proposer, Submitted};
 use crate::standing::Standing;
 use crate::types::Raft;
 
 /// The pause before the next try: an election takes some of these, a refused connection returns at once.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long one try is waited for: the leader may have fallen silent without another being known.
-const TRY_MAX: Duration = Duration::from_secs(2);
 
 /// What leads a command to the leader.
 pub(crate) struct Forwarder {
     pub(crate) node: u64,
     pub(crate) raft: Raft,
     pub(crate) proposer: Arc<Proposer>,
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) carrier: mpsc::Sender<Passenger>,
     pub(crate) ready: watch::Receiver<bool>,
     pub(crate) applied: watch::Receiver<Option<u64>>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) clock_state: watch::Receiver<ClockState>,
-    pub(crate) shard: u16,
-    pub(crate) lineage: u32,
 }
 
 /// What one try has shown.
@@ -57,7 +50,7 @@ impl Forwarder {
     /// so that the caller reads his own write on this node.
     pub(crate) async fn submit(&self, command: Bytes, patience: Duration) -> Submitted {
         let mut late = std::pin::pin!(tokio::time::sleep(patience));
-        let one_try = patience.min(TRY_MAX);
+        let one_try = patience.min(CALL_MAX);
         let mut unsure = false;
         let mut hint = None;
         loop {
@@ -101,11 +94,6 @@ impl Forwarder {
         self.raft.metrics().borrow_watched().current_leader
     }
 
-    fn address(&self, node: u64) -> Option<String> {
-        let membership = self.raft.metrics().borrow_watched().membership_config.clone();
-        membership.membership().get_node(&node).map(|peer| peer.address.clone())
-    }
-
     /// A leader that has lost its quorum holds on to what it proposed, and another may lead by then: so a try ends.
     async fn try_here(&self, command: &Bytes, patience: Duration) -> Tried {
         match self.proposer.submit(command.clone(), patience, &self.ready).await {
@@ -116,51 +104,21 @@ impl Forwarder {
     }
 
     async fn try_there(&self, leader: u64, command: &Bytes, patience: Duration) -> Tried {
-        let again = Tried::Not(NotApplied::NotLeader { leader: None });
-        let Some(address) = self.address(leader) else { return again };
-        let mut client = match self.pool.client(leader, &address) {
-            Ok(client) => client,
-            Err(status) => {
-                tracing::warn!(leader, why = %said(&status), "the leader can't be called");
-                return again;
+        let (answer, answered) = oneshot::channel();
+        let passenger = Passenger { leader, command: command.clone(), answer };
+        match self.carrier.try_send(passenger) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                return Tried::Settled(Submitted::NotApplied(NotApplied::Overloaded));
             }
-        };
-        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let mut request = Request::new(ForwardRequest { command: command.clone(), patience_ms });
-        request.set_timeout(patience);
-        let answer = tokio::select! {
-            answer = tokio::time::timeout(patience, client.forward(request)) => answer,
-            // There is no use in waiting for one who leads no more.
-            () = self.another_leads(leader) => return Tried::Unsure,
-        };
-        let (shard, lineage) = (self.shard, self.lineage);
-        match answer {
-            Ok(Ok(answer)) => match answer.into_inner().read(|index| Position { shard, lineage, index }) {
-                Ok(submitted) => judge(submitted),
-                Err(error) => {
-                    tracing::error!(leader, %error, "the leader's answer can't be read");
-                    Tried::Unsure
-                }
-            },
-            Ok(Err(status)) => {
-                tracing::debug!(leader, why = %said(&status), "a command was not forwarded");
-                Tried::Unsure
+            Err(TrySendError::Closed(_)) => {
+                return Tried::Settled(Submitted::NotApplied(NotApplied::Stopped));
             }
-            Err(_) => Tried::Unsure,
         }
-    }
-
-    /// Returns when this node knows of another leader.
-    async fn another_leads(&self, leader: u64) {
-        let mut metrics = self.raft.metrics();
-        loop {
-            let now = metrics.borrow_watched().current_leader;
-            if now.is_some_and(|now| now != leader) {
-                return;
-            }
-            if metrics.changed().await.is_err() {
-                return std::future::pending().await;
-            }
+        match tokio::time::timeout(patience, answered).await {
+            Ok(Ok(Some(submitted))) => judge(submitted),
+            Ok(Ok(None)) => Tried::Not(NotApplied::NotLeader { leader: None }),
+            Ok(Err(_)) | Err(_) => Tried::Unsure,
         }
     }
 

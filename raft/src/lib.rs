@@ -7,6 +7,7 @@
 //! No type of openraft is seen from outside, and none of its encodings is stored or sent (`frames`): its shapes change.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod carrier;
 mod changes;
 mod clock;
 mod cluster;
@@ -27,6 +28,7 @@ mod pool;
 mod position;
 mod prober;
 mod propose;
+mod replicate;
 mod retention;
 mod scrub;
 mod settings;

@@ -1,14 +1,17 @@
 //! openraft's way to the peers: one connection for entries, one for heartbeats, one for snapshots, so that none waits
-//! behind another.
+//! behind another. Entries go as one stream (`replicate`).
 
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::RPCOption;
 use openraft::network::v2::RaftNetworkV2;
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderError,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderError,
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, RaftNetworkFactory};
@@ -16,11 +19,9 @@ use tonic::{Code, Request, Status};
 
 use crate::peers::dial::{Client, Dialer};
 use crate::peers::{snapshot, wire};
+use crate::replicate;
 use crate::state_machine::{Parcel, Snapshot};
 use crate::types::{Peer, TypeConfig, Vote};
-
-/// How long an answer to entries may take: the follower's disk may stall, and to send the same again would not help it.
-const APPEND_MAX: Duration = Duration::from_secs(10);
 
 /// Makes connections to peers; without a dialer, ones that refuse.
 pub(crate) struct Network {
@@ -52,7 +53,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 }
 
 impl Link {
-    fn client(&self) -> Result<Client, Unreachable<TypeConfig>> {
+    pub(crate) fn client(&self) -> Result<Client, Unreachable<TypeConfig>> {
         self.client.clone().map_err(|status| self.unreachable(&status))
     }
 
@@ -61,7 +62,7 @@ impl Link {
     }
 
     /// Unreachable where there is no use in trying again at once.
-    fn failed(&self, status: &Status) -> RPCError<TypeConfig> {
+    pub(crate) fn failed(&self, status: &Status) -> RPCError<TypeConfig> {
         match status.code() {
             Code::DeadlineExceeded | Code::Cancelled => RPCError::Network(
                 NetworkError::<TypeConfig>::from_string(format!("node {}: {}", self.target, said(status))),
@@ -70,7 +71,7 @@ impl Link {
         }
     }
 
-    fn unreadable(&self, error: &wire::Malformed) -> RPCError<TypeConfig> {
+    pub(crate) fn unreadable(&self, error: &wire::Malformed) -> RPCError<TypeConfig> {
         RPCError::Unreachable(Unreachable::from_string(format!("node {}: {error}", self.target)))
     }
 }
@@ -95,16 +96,32 @@ fn within<T>(message: T, limit: Duration) -> Request<T> {
 impl RaftNetworkV2<TypeConfig> for Link {
     type SnapshotData = Parcel;
 
+    /// Heartbeats only: entries go through the stream.
     async fn append_entries(
         &mut self,
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let limit = if rpc.entries.is_empty() { option.hard_ttl() } else { APPEND_MAX };
-        let request = within(wire::AppendRequest::from(&rpc), limit);
-        drop(rpc);
+        let request = within(wire::AppendRequest::from(&rpc), option.hard_ttl());
         let answer = self.client()?.append(request).await.map_err(|status| self.failed(&status))?;
         answer.into_inner().try_into().map_err(|error| self.unreadable(&error))
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _option: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<
+            BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>,
+            RPCError<TypeConfig>,
+        >,
+    >
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        Box::pin(replicate::open(self, input))
     }
 
     async fn vote(

@@ -9,6 +9,7 @@ use openraft::errors::Fatal as Ended;
 use storage::NodeIdentity;
 use tokio::sync::{broadcast, watch};
 
+use crate::carrier::Carrier;
 use crate::cluster::{Cluster, Config, Error, Inner, PeerSide, Ports};
 use crate::digests::Digests;
 use crate::fatal::{Cause, OnFatal};
@@ -128,17 +129,18 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
     };
     let (proposer, packing) = Proposer::new(packer);
     let (proposer, packing) = (Arc::new(proposer), runtime.spawn(packing));
+    let carrier = Carrier { raft: raft.clone(), pool, shard, lineage };
+    let (carrier, carrying) = carrier.new();
+    let carrying = runtime.spawn(carrying);
     let forwarder = Forwarder {
         node,
         raft: raft.clone(),
         proposer: Arc::clone(&proposer),
-        pool,
+        carrier,
         ready: ready_seen.clone(),
         applied: applied_seen.clone(),
         standing: Arc::clone(&standing),
         clock_state: clock_judged.clone(),
-        shard,
-        lineage,
     };
 
     // 6. What keeps the disk in order.
@@ -155,8 +157,9 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
 
     // 7. The others may come in.
     let (stop, stopping) = watch::channel(false);
-    let mut tasks: Vec<_> =
-        [recovery, sentry, asking, probing, pulse, packing, keeping].map(|task| task.abort_handle()).into();
+    let mut tasks: Vec<_> = [recovery, sentry, asking, probing, pulse, packing, carrying, keeping]
+        .map(|task| task.abort_handle())
+        .into();
     if let Some(PeerSide { listener, tls, door }) = peers {
         let desk = Desk {
             identity: config.identity,

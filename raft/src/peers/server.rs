@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use futures_util::stream;
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use openraft::ReadPolicy;
 use storage::{NodeIdentity, State};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -30,6 +30,7 @@ use super::service::peers_server::{Peers, PeersServer};
 use super::tls::Tls;
 use super::{names, snapshot, wire};
 use crate::neighbours::{self, Herald, Neighbours};
+use crate::network::said;
 use crate::propose::Proposer;
 use crate::standing::Standing;
 use crate::types::Raft;
@@ -280,6 +281,29 @@ impl Peers for Service {
         Ok(Response::new(response.into()))
     }
 
+    type ReplicateStream = BoxStream<'static, Result<wire::ReplicateResponse, Status>>;
+
+    /// The leader's entries, for as long as it leads.
+    async fn replicate(
+        &self,
+        request: Request<Streaming<wire::AppendRequest>>,
+    ) -> Result<Response<Self::ReplicateStream>, Status> {
+        self.admit_to_raft(&request)?;
+        let requests = stream::unfold(request.into_inner(), |mut requests| async move {
+            // Where it ends, the leader opens another.
+            let request = requests.message().await.inspect_err(|status| {
+                tracing::debug!(why = %said(status), "a stream of entries has ended");
+            });
+            let rpc = request.ok()??.try_into().inspect_err(|error: &wire::Malformed| {
+                tracing::warn!(%error, "a stream of entries ends here");
+            });
+            Some((rpc.ok()?, requests))
+        });
+        let answers = self.desk.raft.stream_append(requests);
+        let answers = answers.map(|answer| answer.map(wire::ReplicateResponse::from).map_err(failed));
+        Ok(Response::new(answers.boxed()))
+    }
+
     async fn vote(
         &self,
         request: Request<wire::VoteRequest>,
@@ -312,16 +336,18 @@ impl Peers for Service {
         Ok(Response::new(wire::SnapshotResponse { vote }))
     }
 
-    /// Carries out a member's command here or not at all: there is no second hop.
+    /// Carries out a member's commands here or not at all: there is no second hop.
     async fn forward(
         &self,
         request: Request<wire::ForwardRequest>,
     ) -> Result<Response<wire::ForwardResponse>, Status> {
         self.admit_to_raft(&request)?;
-        let wire::ForwardRequest { command, patience_ms } = request.into_inner();
+        let wire::ForwardRequest { commands, patience_ms } = request.into_inner();
         let patience = Duration::from_millis(patience_ms).min(PATIENCE_MAX);
-        let submitted = self.desk.proposer.submit(command, patience, &self.desk.ready).await;
-        Ok(Response::new(submitted.into()))
+        let Desk { proposer, ready, .. } = &self.desk;
+        let submitted = commands.into_iter().map(|command| proposer.submit(command, patience, ready));
+        let forwarded = join_all(submitted).await.into_iter().map(wire::Forwarded::from).collect();
+        Ok(Response::new(wire::ForwardResponse { forwarded }))
     }
 
     async fn read_index(

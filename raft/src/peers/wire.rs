@@ -101,6 +101,25 @@ pub struct AppendResponse {
     pub appended: Option<Appended>,
 }
 
+/// What became of one request of a stream; any but the first kind ends it.
+#[derive(Clone, Copy, PartialEq, Oneof)]
+pub enum Replicated {
+    /// Both logs are the same up to here.
+    #[prost(message, tag = "1")]
+    Upto(Upto),
+    /// They differ here.
+    #[prost(message, tag = "2")]
+    Conflict(LogId),
+    #[prost(message, tag = "3")]
+    HigherVote(Vote),
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct ReplicateResponse {
+    #[prost(oneof = "Replicated", tags = "1, 2, 3")]
+    pub replicated: Option<Replicated>,
+}
+
 #[derive(Clone, Copy, PartialEq, Message)]
 pub struct VoteRequest {
     #[prost(message, required, tag = "1")]
@@ -185,8 +204,9 @@ pub struct SnapshotResponse {
 #[derive(Clone, PartialEq, Message)]
 #[prost(skip_debug)]
 pub struct ForwardRequest {
-    #[prost(bytes = "bytes", tag = "1")]
-    pub command: Bytes,
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub commands: Vec<Bytes>,
+    /// How long they are waited for.
     #[prost(uint64, tag = "2")]
     pub patience_ms: u64,
 }
@@ -223,9 +243,17 @@ pub enum Fate {
 
 #[derive(Clone, PartialEq, Message)]
 #[prost(skip_debug)]
-pub struct ForwardResponse {
+pub struct Forwarded {
     #[prost(oneof = "Fate", tags = "1, 2, 3")]
     pub fate: Option<Fate>,
+}
+
+/// What became of the commands, in their order.
+#[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
+pub struct ForwardResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub forwarded: Vec<Forwarded>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -303,7 +331,7 @@ macro_rules! silent {
     };
 }
 
-silent! { Entry SnapshotPiece ForwardRequest Settled Fate ForwardResponse JoinRequest JoinResponse }
+silent! { Entry SnapshotPiece ForwardRequest Settled Fate Forwarded ForwardResponse JoinRequest JoinResponse }
 
 impl From<&types::LogId> for LogId {
     fn from(id: &types::LogId) -> Self {
@@ -390,6 +418,28 @@ impl TryFrom<AppendResponse> for rpc::AppendEntriesResponse<TypeConfig> {
     }
 }
 
+impl From<rpc::StreamAppendResult<TypeConfig>> for ReplicateResponse {
+    fn from(result: rpc::StreamAppendResult<TypeConfig>) -> Self {
+        let replicated = match result {
+            Ok(last) => Replicated::Upto(Upto { last: last.as_ref().map(LogId::from) }),
+            Err(rpc::StreamAppendError::Conflict(at)) => Replicated::Conflict(LogId::from(&at)),
+            Err(rpc::StreamAppendError::HigherVote(vote)) => Replicated::HigherVote(Vote::from(&vote)),
+        };
+        ReplicateResponse { replicated: Some(replicated) }
+    }
+}
+
+impl ReplicateResponse {
+    /// What the follower has answered.
+    pub(crate) fn read(self) -> Result<rpc::StreamAppendResult<TypeConfig>, Malformed> {
+        Ok(match self.replicated.ok_or_else(|| lacks("answer"))? {
+            Replicated::Upto(Upto { last }) => Ok(last.map(types::LogId::from)),
+            Replicated::Conflict(at) => Err(rpc::StreamAppendError::Conflict(at.into())),
+            Replicated::HigherVote(vote) => Err(rpc::StreamAppendError::HigherVote(vote.into())),
+        })
+    }
+}
+
 impl VoteRequest {
     pub(crate) fn of(request: &rpc::VoteRequest<TypeConfig>, pre: bool) -> Self {
         VoteRequest {
@@ -459,7 +509,7 @@ const REASONS: [NotApplied; 8] = [
     NotApplied::Withdrawn,
 ];
 
-impl From<Submitted> for ForwardResponse {
+impl From<Submitted> for Forwarded {
     fn from(submitted: Submitted) -> Self {
         let settled = |outcome: &Outcome, position: Position| {
             let outcome = identity::encoding::encode(outcome).into();
@@ -481,11 +531,11 @@ impl From<Submitted> for ForwardResponse {
             }
             Submitted::Unknown => Fate::Unknown(Empty {}),
         };
-        ForwardResponse { fate: Some(fate) }
+        Forwarded { fate: Some(fate) }
     }
 }
 
-impl ForwardResponse {
+impl Forwarded {
     /// What became of the command, at a position of this node's history, which is also the peer's.
     pub(crate) fn read(self, position: impl Fn(u64) -> Position) -> Result<Submitted, Malformed> {
         match self.fate.ok_or_else(|| lacks("fate"))? {

@@ -54,6 +54,7 @@ fn every_message_is_its_golden() {
     golden("append-request", &AppendRequest::from(&append()));
     let appended = rpc::AppendEntriesResponse::PartialSuccess(Some(id(5)));
     golden("append-response", &AppendResponse::from(appended));
+    golden("replicate-response", &ReplicateResponse::from(Ok(Some(id(5)))));
     let asked = rpc::VoteRequest { vote: vote(), last_log_id: Some(id(7)), leadership_transfer: true };
     golden("vote-request", &VoteRequest::of(&asked, true));
     golden("vote-response", &VoteResponse::from(rpc::VoteResponse::new(vote(), Some(id(7)), true)));
@@ -63,9 +64,11 @@ fn every_message_is_its_golden() {
     golden("snapshot-head", &SnapshotPart { part: Some(Part::Head(head)) });
     let piece = SnapshotPiece { file: "1.sst".to_owned(), offset: 8, bytes: Bytes::from_static(b"piece") };
     golden("snapshot-piece", &SnapshotPart { part: Some(Part::Piece(piece)) });
-    golden("forward-request", &ForwardRequest { command: Bytes::from_static(b"command"), patience_ms: 8000 });
+    let commands = ["one", "two"].map(Bytes::from).to_vec();
+    golden("forward-request", &ForwardRequest { commands, patience_ms: 2000 });
     let applied = Submitted::Applied { reply: Bytes::from_static(b"reply"), position: at(9) };
-    golden("forward-response", &ForwardResponse::from(applied));
+    let forwarded = [applied, Submitted::Unknown].map(Forwarded::from).to_vec();
+    golden("forward-response", &ForwardResponse { forwarded });
     let greeting = Greeting {
         wall_ms: 1_790_000_000_000,
         applied: Some(7),
@@ -111,6 +114,14 @@ fn answers_to_entries_arrive_as_they_were_sent() {
 }
 
 #[test]
+fn answers_of_a_stream_arrive_as_they_were_sent() {
+    use rpc::StreamAppendError::{Conflict, HigherVote};
+    for answer in [Ok(None), Ok(Some(id(5))), Err(Conflict(id(4))), Err(HigherVote(vote()))] {
+        assert_eq!(ReplicateResponse::from(answer.clone()).read(), Ok(answer));
+    }
+}
+
+#[test]
 fn every_fate_of_a_forwarded_command_arrives_as_it_was() {
     let reasons = REASONS.into_iter().chain([NotApplied::NotLeader { leader: Some(3) }]);
     let fates = [
@@ -119,19 +130,20 @@ fn every_fate_of_a_forwarded_command_arrives_as_it_was() {
         Submitted::Unknown,
     ];
     for fate in fates.into_iter().chain(reasons.map(Submitted::NotApplied)) {
-        assert_eq!(ForwardResponse::from(fate.clone()).read(at), Ok(fate));
+        assert_eq!(Forwarded::from(fate.clone()).read(at), Ok(fate));
     }
 }
 
 #[test]
 fn messages_that_lack_what_they_are_about_are_refused() {
     assert!(rpc::AppendEntriesResponse::<TypeConfig>::try_from(AppendResponse { appended: None }).is_err());
-    assert!(ForwardResponse { fate: None }.read(at).is_err());
+    assert!(ReplicateResponse { replicated: None }.read().is_err());
+    assert!(Forwarded { fate: None }.read(at).is_err());
     for fate in [
         Fate::NotTaken(NotTaken { reason: u32::MAX, leader: None }),
         Fate::Settled(Settled { outcome: Bytes::from_static(b"\xff"), index: 1 }),
     ] {
-        assert!(ForwardResponse { fate: Some(fate) }.read(at).is_err());
+        assert!(Forwarded { fate: Some(fate) }.read(at).is_err());
     }
     let entry = Entry { id: LogId::from(&id(1)), payload: Bytes::from_static(&[9, 9]) };
     let request = AppendRequest { entries: vec![entry], ..AppendRequest::from(&append()) };
@@ -141,7 +153,7 @@ fn messages_that_lack_what_they_are_about_are_refused() {
 #[test]
 fn no_print_shows_a_command_or_a_secret() {
     let request = AppendRequest::from(&append());
-    let forward = ForwardRequest { command: Bytes::from_static(b"command"), patience_ms: 1 };
+    let forward = ForwardRequest { commands: vec![Bytes::from_static(b"command")], patience_ms: 1 };
     let join = JoinRequest { body: Bytes::from_static(b"command") };
     for print in [format!("{request:?}"), format!("{forward:?}"), format!("{join:?}")] {
         assert!(!print.contains("command") && !print.contains("99, 111"), "{print}");

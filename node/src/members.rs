@@ -60,15 +60,17 @@ impl Membership {
         let view = service.backend.view(Freshness::Stale).await.map_err(|error| error.to_string())?;
         let nodes = node::nodes(&view.reader(SYSTEM)).map_err(|fault| fault.0)?;
         let mine = nodes.iter().find(|node| node.number == *me);
-        if mine.is_some_and(|node| !node.is_active()) {
+        let status = cluster.status();
+        let is_removed = mine.is_some_and(|node| !node.is_active());
+        // Until the others agree without its vote it goes on: they may not be enough to agree on that.
+        if is_removed && !status.members.contains_key(me) {
             cluster.withdraw("this node was removed from the cluster").await;
             return Ok(());
         }
-        if !self.reported {
+        if !is_removed && !self.reported {
             report(service, *me, address, mine).await?;
             self.reported = true;
         }
-        let status = cluster.status();
         if status.role != Role::Leader {
             return Ok(());
         }

@@ -146,7 +146,8 @@ pub(crate) async fn start(
     }
     let removed =
         |why: &str| Failure::new(Class::Removed, format_args!("{why}: wipe {}", config.data_dir.display()));
-    if raft::Door::is_removed(&*door, identity.node) {
+    let is_member = cluster.status().members.contains_key(&identity.node);
+    if raft::Door::is_removed(&*door, identity.node) && !is_member {
         return Err(removed("this node was removed from the cluster"));
     }
     // One that was removed while it was down learns that from the others, and never becomes ready.

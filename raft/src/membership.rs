@@ -93,6 +93,12 @@ pub(crate) fn current(raft: &Raft) -> (Members, Option<LogId>) {
     (Members { voters: stored.voter_ids().collect(), all }, *stored.log_id())
 }
 
+/// Whether a node is a member, with or without a vote. One that is to go takes part until then: its vote may be needed
+/// to let it go. When it is missing here, a membership without its vote is committed already.
+pub(crate) fn is_member(raft: &Raft, node: u64) -> bool {
+    raft.metrics().borrow_watched().membership_config.membership().get_node(&node).is_some()
+}
+
 /// Takes the next step towards what is wanted, if this node leads and there is one.
 pub(crate) async fn lead_to(raft: &Raft, wanted: &BTreeMap<u64, Wanted>) -> Result<Option<Step>, Error> {
     let (members, set_by) = current(raft);

@@ -142,6 +142,8 @@ pub(crate) async fn recall(
 /// One that was asked, and the positions it told that are not reached here yet.
 struct Known {
     neighbour: Neighbour,
+    /// Its wall clock, as [`base_ms`] of this node's monotonic one.
+    base_ms: i64,
     pending: Vec<(u64, bytes::Bytes)>,
     /// The newest hash of its tables.
     hash: (u64, bytes::Bytes),
@@ -173,8 +175,9 @@ impl Neighbours {
     /// Takes an answer in.
     fn heard(&self, node: u64, greeting: Greeting, asked: Asked) {
         let round_trip = asked.until.saturating_sub(asked.from);
-        let half_ms = u64::try_from(round_trip.as_millis() / 2).unwrap_or(u64::MAX);
-        let then_ms = asked.wall_ms.saturating_add(half_ms);
+        let then = asked.from.saturating_add(round_trip / 2);
+        let then_ms = asked.wall_ms.saturating_add(millis(round_trip / 2));
+        let base_ms = base_ms(greeting.wall_ms, then);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let before = known.remove(&node);
         let agrees = before.as_ref().and_then(|known| known.neighbour.agrees);
@@ -201,7 +204,7 @@ impl Neighbours {
             agrees,
         };
         let hash = (greeting.hashed, greeting.hash);
-        known.insert(node, Known { neighbour, pending, hash });
+        known.insert(node, Known { neighbour, base_ms, pending, hash });
     }
 
     /// Who answered within this time.
@@ -239,18 +242,19 @@ impl Neighbours {
         voters.iter().filter(differs).count()
     }
 
-    /// How far this node's wall clock is ahead of the median of a quorum; `None` where too few are known.
-    fn deviation_ms(&self, node: u64, voters: &[u64], now: Duration) -> Option<i64> {
+    /// How far this node's wall clock is ahead of the median of a quorum; `None` where too few are known. What others
+    /// said is held against this node's clock as it is now: it may have been set since.
+    fn deviation_ms(&self, node: u64, voters: &[u64], wall_ms: u64, now: Duration) -> Option<i64> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = |known: &&Known| now.saturating_sub(known.neighbour.heard_at) <= CLOCK_AGE_MAX;
         let others = voters.iter().filter(|voter| **voter != node);
         let mut offsets: Vec<i64> = others
             .filter_map(|voter| known.get(voter).filter(fresh))
-            .map(|known| known.neighbour.clock_offset_ms)
+            .map(|known| known.base_ms.saturating_sub(base_ms(wall_ms, now)))
             .collect();
         offsets.push(0);
         // A node without a vote judges itself by the voters all the same.
-        (offsets.len() > voters.len() / 2).then(|| median(offsets).saturating_neg())
+        (offsets.len() > voters.len() / 2).then(|| lower_median(offsets).saturating_neg())
     }
 }
 
@@ -267,12 +271,20 @@ fn difference_ms(a: u64, b: u64) -> i64 {
     signed(a).saturating_sub(signed(b))
 }
 
-/// The median; of an even number the one nearer to zero, so that two nodes do not both think the other wrong.
-fn median(mut values: Vec<i64>) -> i64 {
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A wall clock by its distance from this node's monotonic one: that changes when a clock is set, and only then.
+pub(crate) fn base_ms(wall_ms: u64, monotonic: Duration) -> i64 {
+    difference_ms(wall_ms, millis(monotonic))
+}
+
+/// The median; of an even number the lower one. Where two clocks differ and no third is there to say which is right, the
+/// earlier one stamps: log time never goes back, so what a clock stamps that is ahead can't be mended.
+fn lower_median(mut values: Vec<i64>) -> i64 {
     values.sort_unstable();
-    let upper = values.get(values.len() / 2).copied().unwrap_or_default();
-    let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default();
-    if upper.saturating_abs() < lower.saturating_abs() { upper } else { lower }
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
 /// Whether this node's clock may stamp.
@@ -280,9 +292,14 @@ fn median(mut values: Vec<i64>) -> i64 {
 pub(crate) enum ClockState {
     /// Too few clocks are known yet.
     Unjudged,
-    /// How far it is ahead of the median, in milliseconds; it may stamp.
-    Well(i64),
-    /// The same, and it may not.
+    /// It may stamp.
+    Well {
+        /// How far it is ahead of the median, in milliseconds.
+        ahead_ms: i64,
+        /// Its [`base_ms`] when it was judged; `None` where it is nobody's but its own.
+        base_ms: Option<i64>,
+    },
+    /// It may not, being so far ahead.
     Off(i64),
 }
 
@@ -290,6 +307,17 @@ impl ClockState {
     /// Whether nothing that depends on the time may be said or written here.
     pub(crate) fn is_off(self) -> bool {
         matches!(self, ClockState::Off(_))
+    }
+
+    /// Whether this is a judgement of the clock as it is now. One that has been set since waits for the next.
+    pub(crate) fn holds_for(self, now_base_ms: i64) -> bool {
+        match self {
+            ClockState::Unjudged => false,
+            ClockState::Well { base_ms, .. } => {
+                base_ms.is_none_or(|then| then.abs_diff(now_base_ms) <= CLOCK_OFF_MAX_MS)
+            }
+            ClockState::Off(_) => true,
+        }
     }
 }
 
@@ -349,7 +377,16 @@ impl Asking {
         let answer = tokio::time::timeout(WAIT_MAX, client.greet(request)).await;
         let asked = Asked { wall_ms, from, until: self.clock.monotonic() };
         match answer {
-            Ok(Ok(greeting)) => self.neighbours.heard(node, greeting.into_inner(), asked),
+            Ok(Ok(greeting)) => {
+                let greeting = greeting.into_inner();
+                // Who did not answer when this node started may remember more than those who did.
+                let last = self.herald.log.state().last.map_or(0, |id| id.index);
+                if greeting.remembered > last {
+                    let lost = storage::Error::LogTailLost { last, synced: greeting.remembered };
+                    self.standing.withdraw(&lost.to_string());
+                }
+                self.neighbours.heard(node, greeting, asked);
+            }
             Ok(Err(status)) if status.code() == Code::PermissionDenied => {
                 self.standing.withdraw(&format!("node {node} says that {}", status.message()));
             }
@@ -366,11 +403,14 @@ impl Asking {
                 "its state differs from that of {differing} other nodes at equal positions of the log"
             ));
         }
-        let now = self.clock.monotonic();
-        let state = match self.neighbours.deviation_ms(self.node, voters, now) {
+        let (wall_ms, now) = (self.clock.wall_ms(), self.clock.monotonic());
+        let state = match self.neighbours.deviation_ms(self.node, voters, wall_ms, now) {
             None => ClockState::Unjudged,
             Some(ahead_ms) if ahead_ms.unsigned_abs() > CLOCK_OFF_MAX_MS => ClockState::Off(ahead_ms),
-            Some(ahead_ms) => ClockState::Well(ahead_ms),
+            Some(ahead_ms) => {
+                let alone = voters.iter().all(|voter| *voter == self.node);
+                ClockState::Well { ahead_ms, base_ms: (!alone).then(|| base_ms(wall_ms, now)) }
+            }
         };
         let before = self.clock_state.send_replace(state);
         match (before, state) {
@@ -379,7 +419,7 @@ impl Asking {
                 tracing::error!(ahead_ms, "the wall clock is off the median of the cluster: set it");
             }
             (ClockState::Off(_), _) => tracing::info!("the wall clock agrees with the cluster again"),
-            (ClockState::Unjudged | ClockState::Well(_), ClockState::Unjudged | ClockState::Well(_)) => {}
+            (ClockState::Unjudged | ClockState::Well { .. }, _) => {}
         }
     }
 }

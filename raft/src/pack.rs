@@ -17,7 +17,7 @@ use crate::clock::{Clock, Stamper};
 use crate::fatal::{Cause, OnFatal};
 use crate::frames;
 use crate::machine::Machine;
-use crate::neighbours::ClockState;
+use crate::neighbours::{ClockState, base_ms};
 use crate::position::Position;
 use crate::propose::{Counts, NotApplied, PROPOSED, Pending, QUEUED, Submitted};
 use crate::types::{Batch, Outcomes, Raft, Reply, TypeConfig};
@@ -97,12 +97,13 @@ impl Packer {
         }
     }
 
-    /// Whether the clock is well; waits a moment for a judgement, which the first greetings bring.
+    /// Whether the clock is well; waits a moment for a judgement of it, which greetings bring.
     async fn may_stamp(&self) -> bool {
         let mut state = self.clock_state.clone();
-        let judged = state.wait_for(|state| *state != ClockState::Unjudged);
+        let judged =
+            state.wait_for(|state| state.holds_for(base_ms(self.clock.wall_ms(), self.clock.monotonic())));
         match tokio::time::timeout(JUDGED_WITHIN, judged).await {
-            Ok(Ok(state)) => matches!(*state, ClockState::Well(_)),
+            Ok(Ok(state)) => matches!(*state, ClockState::Well { .. }),
             Ok(Err(_)) | Err(_) => false,
         }
     }

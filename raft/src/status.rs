@@ -132,7 +132,7 @@ impl Status {
         let now = inner.gate.clock.monotonic();
         let clock_ahead_ms = match *inner.clock_state.borrow() {
             ClockState::Unjudged => None,
-            ClockState::Well(ahead_ms) | ClockState::Off(ahead_ms) => Some(ahead_ms),
+            ClockState::Well { ahead_ms, .. } | ClockState::Off(ahead_ms) => Some(ahead_ms),
         };
         let proven = inner.gate.prober.newest();
         Status {

@@ -59,6 +59,29 @@ async fn a_node_joins_and_another_leaves_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_leader_itself_is_removed_until_one_node_is_left() {
+    let mut cluster = Cluster::demo().await;
+    for left in [2, 1] {
+        let leader = cluster.leader().await;
+        let rest = cluster.but(&[leader]);
+        cluster.ask(leader, &["remove", &leader.to_string(), "--force"]).await.well();
+        cluster.until_voting_among(&rest, &rest).await;
+        assert_eq!(rest.len(), left);
+        wait::until("the removed node says so", HANG, async || {
+            let ready = cluster.ready(leader).await?;
+            ready.reasons.iter().any(|reason| reason.contains("removed")).then_some(())
+        })
+        .await;
+        assert_eq!(cluster.stop(leader).await, 0);
+        cluster.start(leader);
+        assert_eq!(cluster.ended(leader, HANG).await, 18, "it does not come back");
+        cluster.forget(leader);
+        cluster.world.signed_in(&cluster.public(rest[0])).await;
+    }
+    check::everything(&mut cluster, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn e21_a_wiped_node_and_an_older_copy_of_one_do_not_start() {
     let mut cluster = Cluster::demo().await;
     let leader = cluster.leader().await;

@@ -48,7 +48,7 @@ fn bench() -> Bench {
         applied: applied_seen,
         prober,
         standing: Arc::default(),
-        clock_state: watch::channel(ClockState::Well(0)).1,
+        clock_state: watch::channel(ClockState::Well { ahead_ms: 0, base_ms: None }).1,
         patience,
     };
     Bench { gate: Arc::new(gate), clock, ready, applied, answers, failing, committed }

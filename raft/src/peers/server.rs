@@ -29,6 +29,7 @@ use super::dial::{MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use super::service::peers_server::{Peers, PeersServer};
 use super::tls::Tls;
 use super::{names, snapshot, wire};
+use crate::membership;
 use crate::neighbours::{self, Herald, Neighbours};
 use crate::network::said;
 use crate::propose::Proposer;
@@ -245,7 +246,8 @@ impl Service {
             }
         }
         // One that has withdrawn may be wrong about everybody.
-        if self.desk.standing.withdrawn().is_none() && self.desk.door.is_removed(from) {
+        let Desk { standing, door, raft, .. } = &self.desk;
+        if standing.withdrawn().is_none() && door.is_removed(from) && !membership::is_member(raft, from) {
             return Err(Status::permission_denied(format!("node {from} was removed from the cluster")));
         }
         Ok(from)

@@ -276,6 +276,20 @@ async fn e09_a_row_that_has_changed_by_itself_is_found_by_the_hash_of_all_rows()
 }
 
 #[tokio::test]
+async fn e17_a_leaders_clock_that_jumps_stamps_nothing_before_it_is_judged_again() {
+    let group = Group::voting(3).await;
+    let leader = group.leader_id().await;
+    applied(&group.nodes[&leader].put("a", "1").await);
+    let jump = |ms: u64| group.nodes[&leader].clock.set_wall_ms(crate::support::NOW_MS + ms);
+    for at in [3_600_000, 7_200_000] {
+        jump(at);
+        // Whoever leads by then may take it; an hour may not pass in the log.
+        let _ = group.nodes[&leader].put("b", "1").await;
+        assert!(group.status(leader).log_time_ms < crate::support::NOW_MS + 1_800_000);
+    }
+}
+
+#[tokio::test]
 async fn a_clock_far_off_the_others_stamps_nothing_and_is_said() {
     let group = Group::voting(3).await;
     let leader = group.leader_id().await;

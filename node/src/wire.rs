@@ -33,9 +33,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// Threads that agreement has for itself: no storm of sign-ins can starve a heartbeat.
-const RAFT_THREADS: usize = 2;
-/// How long they may take to end.
+/// How long agreement's threads may take to end.
 const END_MAX: Duration = Duration::from_secs(5);
 
 /// A node whose parts are connected and that has re-applied its log.
@@ -61,7 +59,7 @@ struct RaftRuntime(Option<Runtime>);
 impl RaftRuntime {
     fn start() -> Outcome<RaftRuntime> {
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(RAFT_THREADS).max_blocking_threads(8).thread_name("raft").enable_all();
+        builder.worker_threads(raft::threads()).max_blocking_threads(8).thread_name("raft").enable_all();
         let runtime = builder.build().map_err(Failure::other)?;
         Ok(RaftRuntime(Some(runtime)))
     }

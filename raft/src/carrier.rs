@@ -47,7 +47,7 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     /// Where commands are handed in, and the task that carries them.
-    pub(crate) fn new(self) -> (mpsc::Sender<Passenger>, impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn begin(self) -> (mpsc::Sender<Passenger>, impl Future<Output = ()> + Send + 'static) {
         let (queue, arrived) = mpsc::channel(WAITING_MAX);
         (queue, self.run(arrived))
     }

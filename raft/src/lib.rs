@@ -53,6 +53,6 @@ pub use peers::{Invitation, join};
 pub use position::Position;
 pub use propose::{COMMAND_BYTES_MAX, NotApplied, Submitted};
 pub use retention::Retention;
-pub use settings::Timing;
+pub use settings::{Timing, threads};
 pub use status::{Role, Status};
 pub use types::Peer;

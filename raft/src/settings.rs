@@ -19,6 +19,13 @@ pub struct Timing {
     pub bound: Duration,
 }
 
+/// How many threads agreement is to have for itself, so that no storm of sign-ins can starve a heartbeat: half of the
+/// cores, two at most. Each hand-over between threads costs a wake-up, and a write is handed over a dozen times.
+pub fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 2).clamp(1, 2)
+}
+
 impl Timing {
     /// Members in one place, or a cluster of one.
     pub const LAN: Timing = Timing {

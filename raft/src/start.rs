@@ -130,7 +130,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
     let (proposer, packing) = Proposer::new(packer);
     let (proposer, packing) = (Arc::new(proposer), runtime.spawn(packing));
     let carrier = Carrier { raft: raft.clone(), pool, shard, lineage };
-    let (carrier, carrying) = carrier.new();
+    let (carrier, carrying) = carrier.begin();
     let carrying = runtime.spawn(carrying);
     let forwarder = Forwarder {
         node,

@@ -30,8 +30,6 @@ use tonic_prost::ProstCodec;
 /// The longest name of an organization: a value is cut to it.
 const NAME_BYTES_MAX: usize = 200;
 const PEER_PORT: u16 = 28_230;
-/// As many threads as the product gives to agreement.
-const RAFT_THREADS: usize = 2;
 
 struct Member {
     engine: Engine,
@@ -52,7 +50,7 @@ pub(crate) struct Arguments {
 /// Serves on `clients` until standard input ends: with the bench, however it ends, its nodes end too.
 pub(crate) fn run(clients: &Runtime, arguments: &Arguments) -> Result<(), Error> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let agreement = builder.worker_threads(RAFT_THREADS).enable_all().build()?;
+    let agreement = builder.worker_threads(raft::threads()).enable_all().build()?;
     clients.block_on(serve(arguments, agreement.handle()))
 }
 

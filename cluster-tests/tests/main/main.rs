@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside: they measure by this machine's clock")]
 
 mod clocks;
+mod disabled;
 mod kills;
 mod members;
 mod partitions;

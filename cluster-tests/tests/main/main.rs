@@ -3,6 +3,7 @@
 
 mod clocks;
 mod disabled;
+mod five;
 mod kills;
 mod members;
 mod partitions;

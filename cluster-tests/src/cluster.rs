@@ -229,6 +229,12 @@ impl Cluster {
         operator::cluster(&node.place, &node.layout.data, words).await
     }
 
+    /// `conclave disable` or `enable`, asked of a running node: what, and its id.
+    pub async fn switch(&self, number: usize, verb: &str, words: [&str; 2]) -> Done {
+        let node = self.node(number);
+        operator::switch(&node.place, &node.layout.data, verb, words).await
+    }
+
     /// Waits until these nodes are ready, and fails early if one has ended.
     pub async fn until_ready(&mut self, numbers: &[usize]) {
         for number in numbers {

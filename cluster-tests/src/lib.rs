@@ -2,8 +2,8 @@
 //!
 //! `binary` builds the program; `operator` gives it the commands that a person would give; `cluster` keeps the nodes
 //! and what happens to them, on this machine's loopback or in a `network` of its own. `application` and `browser` are
-//! the outside world; `load` lets them work while something breaks, and writes a `history`. `check` judges a history:
-//! one property a file.
+//! the outside world; `load` lets them work while something breaks, and writes a `history`; `watch` looks whether
+//! somebody is still let in. `check` judges a history: one property a file.
 //!
 //! Nothing here is mocked, and nothing here knows how a node works inside.
 
@@ -31,3 +31,4 @@ pub mod check;
 pub mod figures;
 pub mod history;
 pub mod load;
+pub mod watch;

@@ -64,6 +64,11 @@ pub async fn cluster(place: &Place, data: &Path, words: &[&str]) -> Done {
     conclave(place, &[&["cluster"], words, &["--data-dir", text(data)]].concat()).await
 }
 
+/// `disable` or `enable`: what, and its id.
+pub async fn switch(place: &Place, data: &Path, verb: &str, [what, id]: [&str; 2]) -> Done {
+    conclave(place, &[verb, what, id, "--data-dir", text(data)]).await
+}
+
 /// Reads every byte of a stopped node's folder and verifies every checksum and chain.
 pub async fn doctor(place: &Place, config: &Path) -> Done {
     conclave(place, &["doctor", "--deep", "--config", text(config)]).await

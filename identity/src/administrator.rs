@@ -125,9 +125,22 @@ pub fn require_all_of_user(reader: &Reader<'_>, caller: &Caller, user: &Id) -> R
     Ok(())
 }
 
+/// Entries that are looked at for an owner of the instance.
+const OWNERS_MAX: usize = 10_000;
+
+/// Whether anybody was named as an owner of the instance, even one who is switched off by now.
+pub fn has_owner(reader: &Reader<'_>) -> Run<bool> {
+    for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)? {
+        if reader.find::<Administrator>(&id)?.is_some_and(|entry| entry.spec.owns_instance()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether anybody but those set apart owns the instance and can sign in.
 pub fn is_owned_without(reader: &Reader<'_>, apart: impl Fn(&Record<User>) -> bool) -> Run<bool> {
-    for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, 10_000)? {
+    for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
             && entry.state == State::Active
             && entry.spec.owns_instance()

@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 /// Who may run a command. `execute` checks it before `run`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The cluster itself.
+    /// The cluster itself, and whoever runs it.
     System,
     /// Anyone who signs in: the proof stands in the command.
     Login,

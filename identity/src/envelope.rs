@@ -87,6 +87,11 @@ impl Caller {
         Caller { subject: Subject::System, via: Via::System, scopes: Vec::new() }
     }
 
+    /// The operator, by the socket in a node's data folder: whoever may read that folder may do anything.
+    pub fn operator() -> Caller {
+        Caller { subject: Subject::Operator, via: Via::System, scopes: Vec::new() }
+    }
+
     /// A person who has proven nothing yet.
     pub fn nobody() -> Caller {
         Caller { subject: Subject::Nobody, via: Via::Login, scopes: Vec::new() }
@@ -130,6 +135,9 @@ pub enum Subject {
     /// An application.
     #[n(3)]
     Client(#[n(0)] Id),
+    /// Whoever runs a node.
+    #[n(4)]
+    Operator,
 }
 
 /// The credential that a caller used.

@@ -188,6 +188,7 @@ impl Event {
     pub fn sentence(&self) -> String {
         let who = match &self.actor {
             Subject::System => "the system".to_owned(),
+            Subject::Operator => "the operator".to_owned(),
             Subject::Nobody => "someone".to_owned(),
             Subject::User(id) => format!("user {id}"),
             Subject::Client(id) => format!("application {id}"),

@@ -166,7 +166,7 @@ pub fn require(reader: &Reader<'_>, caller: &Caller, area: Area, verb: Verb, wit
 /// Whether a caller may do this there. His credential is taken to be alive.
 pub fn holds(reader: &Reader<'_>, caller: &Caller, area: Area, verb: Verb, within: &Within) -> Run<bool> {
     let user = match (&caller.subject, &caller.via) {
-        (Subject::System, Via::System) => return Ok(true),
+        (Subject::System | Subject::Operator, Via::System) => return Ok(true),
         (Subject::User(user), Via::Session(_) | Via::Service { .. }) => user,
         (Subject::User(user), Via::Family(_))
             if caller.scopes.iter().any(|scope| scope == MANAGEMENT_SCOPE) =>
@@ -175,7 +175,7 @@ pub fn holds(reader: &Reader<'_>, caller: &Caller, area: Area, verb: Verb, withi
         }
         (Subject::User(_), Via::Family(_) | Via::Login | Via::System | Via::Client { .. })
         | (
-            Subject::System,
+            Subject::System | Subject::Operator,
             Via::Login | Via::Session(_) | Via::Family(_) | Via::Client { .. } | Via::Service { .. },
         )
         | (Subject::Nobody | Subject::Client(_), _) => return Ok(false),

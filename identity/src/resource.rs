@@ -4,7 +4,7 @@
 //! (revisions, parents, uniqueness, references, events with what changed, tombstones) stands in `change` once.
 
 use crate::encoding::Stored;
-use crate::envelope::Caller;
+use crate::envelope::{Caller, Subject};
 use crate::id::{Id, SYSTEM};
 use crate::permission::{Area, Within};
 use crate::reader::{Names, Reader, Run};
@@ -194,4 +194,12 @@ pub struct Change<'c, T> {
     pub before: Option<&'c T>,
     /// After; `None` when it is deleted or switched off.
     pub after: Option<&'c T>,
+}
+
+impl<T> Change<'_, T> {
+    /// Whether something ends that an owner of the instance must be left for. The operator needs none: he may stop the
+    /// last owner, whose password was stolen, and switch him on again.
+    pub fn needs_an_owner_left(&self) -> bool {
+        self.before.is_some() && self.after.is_none() && self.caller.subject != Subject::Operator
+    }
 }

@@ -141,7 +141,9 @@ impl<'a> Tx<'_, 'a> {
     pub fn client(&self) -> Run<&Id> {
         match &self.caller.subject {
             Subject::Client(id) => Ok(id),
-            Subject::System | Subject::Nobody | Subject::User(_) => Err(Refusal::NotPermitted.into()),
+            Subject::System | Subject::Operator | Subject::Nobody | Subject::User(_) => {
+                Err(Refusal::NotPermitted.into())
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! The administration side of a node: HTTP over a socket in its data folder, for whoever may read that folder.
 //!
-//! It is what `conclave token` and `conclave cluster` speak to. The socket belongs to the owner of the folder and is
+//! It is what `conclave token`, `cluster`, `disable` and `enable` speak to. The socket belongs to the owner of the folder and is
 //! closed to everybody else by its mode; no port is opened, so nothing has to be guarded on the network.
+
+pub(crate) mod switch;
 
 use crate::exit::{Class, Failure, Outcome, io};
 use crate::join::{self, Place};
@@ -23,6 +25,7 @@ use identity::command::Command;
 use identity::envelope::Caller;
 use identity::id::{Id, SYSTEM};
 use identity::level::RaiseLevel;
+use identity::refusal::Refusal;
 use raft::Cluster;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -127,6 +130,7 @@ fn router(admin: Admin) -> Router {
         .route("/drain", post(drain))
         .route("/snapshot", post(snapshot))
         .route("/level/{level}", post(raise_level))
+        .route("/switch", post(switch::switch))
         .with_state(admin)
 }
 
@@ -147,6 +151,9 @@ fn refuse(status: StatusCode, code: &str, text: impl std::fmt::Display) -> Refus
 
 fn not_done(error: &SubmitError) -> Refused {
     match error {
+        SubmitError::Refused(Refusal::NotFound) => {
+            refuse(StatusCode::NOT_FOUND, Refusal::NotFound.code(), error)
+        }
         SubmitError::Refused(refusal) => refuse(StatusCode::CONFLICT, refusal.code(), error),
         SubmitError::NotApplied(_) => refuse(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -172,7 +179,7 @@ impl Admin {
 
 impl Hands {
     async fn submit<C: Command>(&self, command: &C) -> Answer {
-        match self.service.submit(SYSTEM, Caller::system(), command).await {
+        match self.service.submit(SYSTEM, Caller::operator(), command).await {
             Ok(_) => Ok(Json(json!({ "done": true })).into_response()),
             Err(error) => Err(not_done(&error)),
         }

@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the one program, in the words of its help.
 
+use crate::admin::switch::Noun;
 use crate::config::keys;
 use crate::config::sources::Sources;
 use crate::exit::{Class, Outcome};
@@ -53,6 +54,10 @@ pub(crate) enum Command {
     /// Look after the cluster of a running node
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Switch a user, an application or an organization off, on all nodes, without signing in: for emergencies
+    Disable(Subject),
+    /// Switch on again what was switched off
+    Enable(Subject),
     /// Run a cluster on this machine behind one address, with an application, an administrator and a user to try
     Demo(DemoOptions),
     /// Look at the configuration
@@ -211,6 +216,22 @@ impl ClusterCommand {
             | ClusterCommand::RaiseLevel { options, .. } => options,
         }
     }
+}
+
+/// What is switched off or on, by the node that runs on the data folder.
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// What it is
+    #[arg(value_name = "WHAT")]
+    pub(crate) noun: Noun,
+    /// Its id; for a user also the name that he signs in with
+    #[arg(value_name = "ID")]
+    pub(crate) name: String,
+    /// The number of its instance
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) instance: u64,
+    #[command(flatten)]
+    pub(crate) options: NodeOptions,
 }
 
 /// What can be asked of the configuration.

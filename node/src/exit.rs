@@ -39,6 +39,7 @@ classes! {
     18 Removed "this node was removed from its cluster, for ever";
     19 NotJoined "the cluster did not let this node in";
     20 Refused "the cluster refused what was asked; the message says why";
+    21 NotFound "the cluster has nothing of that name";
 }
 
 /// The end of the process: its class, and one line that says what to do.

@@ -136,7 +136,7 @@ pub(crate) async fn create_token(
     let id = Id::from_bytes(draw(&SystemEntropy));
     let hash: Hash = Fixed(sha256(secret.expose()));
     let command = CreateJoinToken { id: id.clone(), secret: hash, lifetime_secs, wanted };
-    let made = service.submit(SYSTEM, Caller::system(), &command).await?;
+    let made = service.submit(SYSTEM, Caller::operator(), &command).await?;
     let token = Token {
         cluster: place.identity.cluster,
         authority: fingerprint(&place.authority.certificate),

@@ -34,8 +34,9 @@ mod output;
 mod remote;
 mod steps;
 
+use admin::switch::Switch;
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, NodeOptions};
+use cli::{Cli, Command, ConfigCommand, NodeOptions, Subject};
 use config::Config;
 use exit::{Failure, Outcome};
 use init::Files;
@@ -75,6 +76,8 @@ fn run(command: Command) -> Outcome<()> {
             let config = configured(command.options())?;
             on_runtime(remote::cluster(&config, command))
         }
+        Command::Disable(subject) => switch(subject, false),
+        Command::Enable(subject) => switch(subject, true),
         Command::Demo(options) => on_runtime(demo::run(options)),
         Command::Config(ConfigCommand::Check { options }) => {
             Config::of(&mut options.sources()?)?;
@@ -96,6 +99,12 @@ fn run(command: Command) -> Outcome<()> {
             on_runtime(async move { doctor::run(&config, deep, output).await })
         }
     }
+}
+
+fn switch(subject: Subject, on: bool) -> Outcome<()> {
+    let config = configured(&subject.options)?;
+    let Subject { noun, name, instance, .. } = subject;
+    on_runtime(remote::switch(&config, Switch { noun, name, instance, on }))
 }
 
 /// The configuration of a node that is about to do something; from here on it logs.

@@ -1,6 +1,7 @@
-//! The commands that ask a running node: join tokens and the cluster. They find it by its data folder.
+//! The commands that ask a running node: join tokens, the cluster, what is switched off. They find it by its data folder.
 
 use crate::admin::connect;
+use crate::admin::switch::Switch;
 use crate::cli::{ClusterCommand, TokenCommand};
 use crate::config::Config;
 use crate::exit::{Class, Failure, Outcome};
@@ -8,6 +9,7 @@ use crate::output::{self, Form, say};
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use identity::refusal::Refusal;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -47,7 +49,9 @@ async fn ask(dir: &Path, method: Method, path: &str, body: Option<Value>) -> Out
             return Ok(value);
         }
         let title = value.get("title").and_then(Value::as_str).unwrap_or("it gave no reason");
-        Err(Failure::new(Class::Refused, title))
+        let code = value.get("code").and_then(Value::as_str);
+        let class = if code == Some(Refusal::NotFound.code()) { Class::NotFound } else { Class::Refused };
+        Err(Failure::new(class, title))
     });
     answered.await.map_err(|_| lost(&"it took too long"))?
 }
@@ -144,6 +148,20 @@ pub(crate) async fn cluster(config: &Config, command: ClusterCommand) -> Outcome
             post(format!("/level/{level}")).await?;
             say(format_args!("The cluster runs level {level} from now on"));
         }
+    }
+    Ok(())
+}
+
+/// `conclave disable …` and `conclave enable …`
+pub(crate) async fn switch(config: &Config, asked: Switch) -> Outcome<()> {
+    let body = serde_json::to_value(&asked).map_err(Failure::other)?;
+    let id = text(&ask(&config.data_dir, Method::POST, "/switch", Some(body)).await?, "id");
+    let noun = asked.noun;
+    if asked.on {
+        say(format_args!("The {noun} {id} is switched on"));
+    } else {
+        let ms = raft::Timing::LAN.bound.as_millis();
+        say(format_args!("The {noun} {id} is switched off: in {ms} ms no node accepts it any more"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::config::values::PublicUrl;
 use crate::exit::{Class, Failure, Outcome};
 use api_core::{Freshness, Service, SubmitError, View};
-use identity::administrator::{Administrator, is_owned_without};
+use identity::administrator::{Administrator, has_owner};
 use identity::application::{Application, ApplicationKind, ClientAuth, TokenAlg};
 use identity::change::Create;
 use identity::encoding::Invalid;
@@ -55,7 +55,8 @@ pub(crate) async fn is_begun(service: &Service) -> Outcome<bool> {
     Ok(!instance::numbers(&view(service).await?.reader(SYSTEM))?.is_empty())
 }
 
-/// Whether the first instance exists and somebody owns it: the last of the first steps.
+/// Whether the first instance exists and somebody was made its owner: the last of the first steps. An owner whom the
+/// operator has switched off since is one all the same: making him again would give him a new password.
 pub(crate) async fn is_owned(service: &Service) -> Outcome<bool> {
     let view = own_view(service).await?;
     let numbers = instance::numbers(&view.reader(SYSTEM))?;
@@ -64,7 +65,7 @@ pub(crate) async fn is_owned(service: &Service) -> Outcome<bool> {
     if view.reader(*first).live_instance().is_err() {
         return Ok(true);
     }
-    is_owned_without(&view.reader(*first), |_| false).map_err(no)
+    has_owner(&view.reader(*first)).map_err(no)
 }
 
 /// Refuses a public URL whose host belongs to no instance: every request would be answered 404.

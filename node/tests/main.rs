@@ -12,3 +12,4 @@ mod http;
 mod keys;
 mod life;
 mod members;
+mod switch;

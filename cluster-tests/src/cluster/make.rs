@@ -61,8 +61,13 @@ impl Cluster {
 
     /// Three nodes that an operator has set up one after the other, each in a network namespace of its own.
     pub async fn in_network() -> Cluster {
+        Cluster::in_network_of(3).await
+    }
+
+    /// The same with another number of nodes.
+    pub async fn in_network_of(count: usize) -> Cluster {
         let turn = Turn::wait();
-        Cluster::by_hand(3, 3, Some(Network::new(3)), turn).await
+        Cluster::by_hand(count, count, Some(Network::new(count)), turn).await
     }
 
     /// So many on this machine's loopback, and the places for some more, which have not joined.

@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside: they measure by this machine's clock")]
 
 mod clocks;
+mod disabled;
+mod five;
 mod kills;
 mod members;
 mod partitions;

@@ -13,7 +13,7 @@ use crate::user::User;
 /// Refuses a caller whose credential, user, organization, project or instance no longer serves.
 pub fn check(reader: &Reader<'_>, caller: &Caller) -> Run<()> {
     let alive = match (&caller.subject, &caller.via) {
-        (Subject::System, Via::System) | (Subject::Nobody, Via::Login) => return Ok(()),
+        (Subject::System | Subject::Operator, Via::System) | (Subject::Nobody, Via::Login) => return Ok(()),
         (Subject::User(user), Via::Session(session)) => session_of(reader, user, session),
         (Subject::User(user), Via::Family(id)) => family_of(reader, user, id, &caller.scopes),
         (Subject::Client(id), Via::Client { application, generation }) if id == application => {
@@ -21,7 +21,7 @@ pub fn check(reader: &Reader<'_>, caller: &Caller) -> Run<()> {
         }
         (Subject::User(user), Via::Service { generation }) => service(reader, user, *generation),
         (
-            Subject::System,
+            Subject::System | Subject::Operator,
             Via::Login | Via::Session(_) | Via::Family(_) | Via::Client { .. } | Via::Service { .. },
         )
         | (

@@ -69,7 +69,7 @@ command!(24 DenyToken -> (), access, |self, tx| {
         let (kind, target) = match &tx.caller.subject {
             Subject::Client(id) => (Kind::Application, id.clone()),
             Subject::User(id) => (Kind::User, id.clone()),
-            Subject::System | Subject::Nobody => return Err(Refusal::NotPermitted.into()),
+            Subject::System | Subject::Operator | Subject::Nobody => return Err(Refusal::NotPermitted.into()),
         };
         tx.tell(What::TokenDenied, kind, &target, None, Vec::new())?;
     }

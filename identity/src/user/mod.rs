@@ -124,7 +124,7 @@ impl Resource for User {
         }
         // Who changes somebody's name, address or state must not stand below him.
         require_all_of_user(&change.reader, change.caller, change.id)?;
-        if change.before.is_some() && change.after.is_none() {
+        if change.needs_an_owner_left() {
             let owns = entries(&change.reader, change.id)?.iter().any(|entry| {
                 entry.within == Within::Instance && entry.roles.contains(&AdministratorRole::IamOwner)
             });

@@ -3,11 +3,12 @@
 
 use crate::diagnostic::diagnostic;
 use crate::samples::{self, Sample};
-use identity::encoding::{Stored, decode_row};
+use identity::encoding::{Stored, decode_row, encode};
+use identity::envelope::Caller;
 use identity::event::{Event, What};
 use identity::execute::Machine;
 use identity::record::Kind;
-use identity::testing::fixtures::machine;
+use identity::testing::fixtures::{id, machine};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,21 @@ fn golden_records() {
 #[test]
 fn golden_events() {
     check("events", &samples::events(), 1);
+}
+
+#[test]
+fn golden_callers() {
+    let callers = [
+        Caller::system(),
+        Caller::nobody(),
+        Caller::session(id("u1"), id("s1")),
+        Caller::bearer(id("u1"), id("f1"), vec!["openid".to_owned()]),
+        Caller::client(id("a1"), Some(3)),
+        Caller::service(id("u1"), 3),
+        Caller::operator(),
+    ];
+    let text: String = callers.iter().map(|caller| text_of(&encode(caller), 0)).collect();
+    compare(&path("callers.cbor.hex"), &text);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Plain resources: revisions, unique names, deletion and its sweep, the last owner.
 
 use crate::scenario::{delete, set_state};
-use identity::administrator::Administrator;
+use identity::administrator::{Administrator, has_owner, is_owned_without};
 use identity::application::{Application, ApplicationKind};
 use identity::audit;
 use identity::authorization::Authorization;
 use identity::change::{Create, Saved, SetState, Update};
-use identity::envelope::Caller;
+use identity::envelope::{Caller, Via};
 use identity::event::What;
 use identity::id::{Id, InstanceId};
 use identity::name::{HostName, Name, Username};
@@ -370,6 +370,40 @@ fn the_last_owner_of_an_instance_stays() {
     world.must(&owner, instance, &delete::<Administrator>(&entry));
     world.when(&owner, instance, &delete::<User>(&globex.user.id)).refused(Refusal::NotPermitted);
     world.when(&globex.user.caller(), instance, &delete::<User>(&globex.user.id)).refused(last);
+}
+
+#[test]
+fn the_operator_switches_even_the_last_owner_off_and_the_trail_names_him() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let (operator, instance) = (Caller::operator(), acme.instance);
+    let owns = |world: &World| {
+        let reader = world.reader(instance);
+        (is_owned_without(&reader, |_| false).unwrap(), has_owner(&reader).unwrap())
+    };
+    for state in [State::Inactive, State::Active] {
+        let then = world.when(&operator, instance, &set_state::<User>(&acme.iam_owner.id, state));
+        assert_eq!(
+            then.events[0].sentence(),
+            format!("the operator switched the state of user {}", acme.iam_owner.id)
+        );
+        then.told(&[What::StateSet]);
+        assert_eq!(owns(&world), (state == State::Active, true));
+        world.when(&operator, instance, &set_state::<User>(&acme.iam_owner.id, state)).told(&[]);
+    }
+    for state in [State::Inactive, State::Active] {
+        world
+            .when(&operator, instance, &set_state::<Organization>(&acme.organization, state))
+            .told(&[What::StateSet]);
+    }
+    let nobody = set_state::<User>(&id("nobody"), State::Inactive);
+    world.when(&operator, instance, &nobody).refused(Refusal::NotFound);
+    // What is the operator's alone can't be reached with another credential.
+    for via in [Via::Login, Via::Session(acme.iam_owner.session.clone())] {
+        let posing = Caller { via, ..Caller::operator() };
+        world
+            .when(&posing, instance, &set_state::<User>(&acme.user.id, State::Inactive))
+            .refused(Refusal::CallerNotAlive);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an operator should know about the cluster, read from what one node knows: each alarm one sentence.
 
-use raft::{CLOCK_OFF_MAX_MS, Neighbour, Status};
+use raft::{About, CLOCK_OFF_MAX_MS, Neighbour, Status};
 use std::time::Duration;
 
 /// A member that was not heard of for this long does not answer.
@@ -21,9 +21,12 @@ pub(crate) fn answers(neighbour: &Neighbour, status: &Status) -> bool {
 
 /// How many voters can fail from now on before writes stop; `None` if they have stopped already.
 pub(crate) fn may_fail(status: &Status) -> Option<usize> {
+    if status.withdrawn.is_some() {
+        return None;
+    }
     let up = |voter: &&u64| {
         if **voter == status.node {
-            return status.withdrawn.is_none();
+            return true;
         }
         let neighbour = status.neighbours.get(*voter);
         neighbour.is_some_and(|neighbour| answers(neighbour, status) && neighbour.withdrawn.is_none())
@@ -32,12 +35,18 @@ pub(crate) fn may_fail(status: &Status) -> Option<usize> {
     status.voters.iter().filter(up).count().checked_sub(quorum)
 }
 
-/// Every alarm, the gravest first; none when all is well.
+/// Every alarm, the gravest first; none when all is well. A node that has withdrawn asks the others nothing any more,
+/// so it speaks of itself alone.
 pub(crate) fn alarms(status: &Status, now_secs: u64) -> Vec<String> {
-    let mut alarms = Vec::new();
     if let Some(why) = &status.withdrawn {
-        alarms.push(format!("this node has withdrawn: {why}; its data is kept for study, replace the node"));
+        let advice = if status.removed {
+            "stop it and wipe its data folder"
+        } else {
+            "its data is kept for study, replace the node"
+        };
+        return vec![format!("this node has withdrawn: {why}; {advice}")];
     }
+    let mut alarms = Vec::new();
     match may_fail(status) {
         None if status.voters.len() > 1 => {
             alarms
@@ -61,6 +70,7 @@ pub(crate) fn alarms(status: &Status, now_secs: u64) -> Vec<String> {
             if ahead_ms > 0 { "ahead of" } else { "behind" }
         ));
     }
+    of_what_it_tells("this node", &status.about, now_secs, &mut alarms);
     for node in status.members.keys().filter(|node| **node != status.node) {
         match status.neighbours.get(node) {
             None => alarms.push(format!("node {node} has not answered since this node started")),
@@ -89,19 +99,24 @@ fn of_member(node: u64, neighbour: &Neighbour, status: &Status, now_secs: u64, a
     if lag > LAG_ENTRIES {
         alarms.push(format!("node {node} is {lag} entries behind"));
     }
-    let ends = neighbour.about.certificate_ends;
+    of_what_it_tells(&format!("node {node}"), &neighbour.about, now_secs, alarms);
+}
+
+/// What a node tells of itself, be it this one or another.
+fn of_what_it_tells(who: &str, about: &About, now_secs: u64, alarms: &mut Vec<String>) {
+    let ends = about.certificate_ends;
     if ends > 0 && ends.saturating_sub(now_secs) < CERTIFICATE_SECS_MIN {
-        alarms.push(format!("the certificate of node {node} ends within a day and was not renewed"));
+        alarms.push(format!("the certificate of {who} ends within a day and was not renewed"));
     }
-    if neighbour.about.disk_free < FREE_BYTES_MIN {
-        alarms.push(format!("node {node} has {} MiB of disk left", neighbour.about.disk_free >> 20));
+    if about.disk_free < FREE_BYTES_MIN {
+        alarms.push(format!("{who} has {} MiB of disk left", about.disk_free >> 20));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use raft::{About, Peer};
+    use raft::Peer;
 
     const NOW: Duration = Duration::from_secs(100);
 
@@ -130,6 +145,7 @@ mod tests {
             now: NOW,
             applied: Some(7),
             clock_ahead_ms: Some(0),
+            about: well().about,
             ..Status::default()
         }
     }
@@ -156,6 +172,31 @@ mod tests {
         let two = status(Some(silent), None);
         assert_eq!(may_fail(&two), None);
         assert!(told(&two).contains("no majority"), "{}", told(&two));
+    }
+
+    #[test]
+    fn a_node_that_has_withdrawn_speaks_of_itself_alone() {
+        let long_ago = Neighbour { heard_at: Duration::ZERO, ..well() };
+        let differs =
+            Status { withdrawn: Some("it differs".to_owned()), ..status(Some(long_ago.clone()), None) };
+        assert_eq!(may_fail(&differs), None);
+        assert_eq!(
+            told(&differs),
+            "this node has withdrawn: it differs; its data is kept for study, replace the node"
+        );
+        let removed = Status { removed: true, ..differs };
+        assert_eq!(told(&removed), "this node has withdrawn: it differs; stop it and wipe its data folder");
+    }
+
+    #[test]
+    fn a_node_speaks_of_its_own_disk_and_certificate() {
+        let about = About { certificate_ends: 5, disk_free: 3 << 20, ..well().about };
+        let low = Status { about, ..status(Some(well()), Some(well())) };
+        assert_eq!(
+            told(&low),
+            "the certificate of this node ends within a day and was not renewed\n\
+             this node has 3 MiB of disk left"
+        );
     }
 
     #[test]

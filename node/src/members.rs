@@ -1,5 +1,6 @@
 //! Who belongs to the cluster: this node reports itself, and while it leads, Raft's membership follows the records.
 
+use crate::alarms;
 use api_core::{Freshness, Service, SubmitError};
 use identity::cluster::address::PeerAddress;
 use identity::cluster::node::{self, FOUNDER, FoundCluster, Node, RecordNode, Wanted};
@@ -7,9 +8,11 @@ use identity::cluster::version::ProgramVersion;
 use identity::envelope::Caller;
 use identity::id::SYSTEM;
 use identity::level;
+use identity::reader::Reader;
 use identity::refusal::Refusal;
-use raft::{CLOCK_OFF_MAX_MS, Cluster, MemberStep, Peer, Role};
-use std::collections::BTreeMap;
+use identity::tables::Fault;
+use raft::{CLOCK_OFF_MAX_MS, Cluster, MemberStep, Peer, Role, Status};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -64,7 +67,7 @@ impl Membership {
         let is_removed = mine.is_some_and(|node| !node.is_active());
         // Until the others agree without its vote it goes on: they may not be enough to agree on that.
         if is_removed && !status.members.contains_key(me) {
-            cluster.withdraw("this node was removed from the cluster").await;
+            cluster.withdraw_as_removed("this node was removed from the cluster").await;
             return Ok(());
         }
         if !is_removed && !self.reported {
@@ -121,6 +124,29 @@ async fn report(
     Ok(())
 }
 
+/// Who is wanted as a voter.
+pub(crate) fn wanted_voters(reader: &Reader<'_>) -> Result<BTreeSet<u64>, Fault> {
+    let nodes = node::nodes(reader)?;
+    let voters = nodes.iter().filter(|node| node.is_active() && node.wanted == Wanted::Voter);
+    Ok(voters.map(|node| node.number).collect())
+}
+
+/// Whether a member has nearly all of the log and serves, as far as this node knows.
+pub(crate) fn has_caught_up(node: u64, status: &Status) -> bool {
+    match status.neighbours.get(&node) {
+        _ if node == status.node => status.ready,
+        Some(neighbour) => neighbour.ready && alarms::answers(neighbour, status),
+        None => false,
+    }
+}
+
+/// The node that is wanted as a voter and could be one, but would make their number even.
+pub(crate) fn spare(status: &Status, wanted: &BTreeSet<u64>) -> Option<u64> {
+    let voters: BTreeSet<u64> = status.voters.iter().copied().collect();
+    let may_vote = wanted.iter().filter(|node| voters.contains(node) || has_caught_up(**node, status));
+    raft::spare(&may_vote.copied().collect(), &voters)
+}
+
 fn wanted(nodes: &[Node]) -> BTreeMap<u64, raft::Wanted> {
     let active = nodes.iter().filter(|node| node.is_active());
     let wanted = active.map(|node| {
@@ -136,5 +162,52 @@ fn tell(step: &MemberStep) {
         MemberStep::Moved(nodes) => tracing::info!(?nodes, "addresses of nodes have changed"),
         MemberStep::Voters(nodes) => tracing::info!(?nodes, "these nodes vote from now on"),
         MemberStep::Removed(nodes) => tracing::info!(?nodes, "nodes are members no more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raft::Neighbour;
+    use std::time::Duration;
+
+    /// Node 1 of these voters, which has heard of these members that they are ready.
+    fn status(voters: &[u64], ready: &[u64]) -> Status {
+        let ready_one = Neighbour {
+            about: raft::About::default(),
+            applied: Some(7),
+            ready: true,
+            withdrawn: None,
+            round_trip: Duration::ZERO,
+            clock_offset_ms: 0,
+            heard_at: Duration::ZERO,
+            agrees: None,
+        };
+        Status {
+            node: 1,
+            ready: true,
+            voters: voters.to_vec(),
+            neighbours: ready.iter().map(|node| (*node, ready_one.clone())).collect(),
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn the_newest_that_would_make_the_voters_even_is_a_spare() {
+        let set = |nodes: &[u64]| nodes.iter().copied().collect();
+        let check = |voters: &[u64], ready: &[u64], wanted: &[u64], expected: Option<u64>| {
+            assert_eq!(
+                spare(&status(voters, ready), &set(wanted)),
+                expected,
+                "{voters:?} {ready:?} {wanted:?}"
+            );
+        };
+        check(&[1], &[2], &[1, 2], Some(2));
+        check(&[1, 2, 3], &[2, 3, 4], &[1, 2, 3, 4], Some(4));
+        // It has not caught up, is to follow only, or votes in a moment.
+        check(&[1, 2, 3], &[2, 3], &[1, 2, 3, 4], None);
+        check(&[1, 2, 3], &[2, 3, 4], &[1, 2, 3], None);
+        check(&[1, 2, 3], &[2, 3, 4, 5], &[1, 2, 3, 4, 5], None);
+        check(&[1, 2, 3], &[2, 4], &[1, 2, 4], None);
     }
 }

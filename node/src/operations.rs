@@ -7,11 +7,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{StatusCode, header};
-use identity::level;
+use identity::id::SYSTEM;
+use identity::reader::Reader;
+use identity::time::Timestamp;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
-use raft::{CLOCK_OFF_MAX_MS, Clock, Cluster, Role, Status};
+use raft::{About, CLOCK_OFF_MAX_MS, Clock, Cluster, Freshness, Role, Status};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -103,20 +106,48 @@ async fn ready(State(operations): State<Operations>) -> Response {
 
 pub(crate) async fn cluster(State(operations): State<Operations>) -> Response {
     match operations.status() {
-        Some(status) => Json(operations.shown(&status)).into_response(),
+        Some(status) => {
+            let wanted = operations.wanted_voters(&status).await;
+            Json(operations.shown(&status, &wanted)).into_response()
+        }
         None => problem(StatusCode::SERVICE_UNAVAILABLE, "not_started", "the data folder is being opened"),
     }
 }
 
 impl Operations {
-    fn shown(&self, status: &Status) -> Value {
+    /// Who is wanted as a voter, as far as this node has applied the log; nobody where it can't say.
+    async fn wanted_voters(&self, status: &Status) -> BTreeSet<u64> {
+        let Some(cluster) = self.cluster.get().filter(|_| status.ready) else { return BTreeSet::new() };
+        match cluster.view(Freshness::Stale).await {
+            Ok(view) => {
+                members::wanted_voters(&Reader { read: &view, instance: SYSTEM, now: Timestamp::default() })
+                    .unwrap_or_default()
+            }
+            Err(_) => BTreeSet::new(),
+        }
+    }
+
+    fn shown(&self, status: &Status, wanted: &BTreeSet<u64>) -> Value {
         let now_secs = self.clock.wall_ms() / 1000;
+        let reasons = self.reasons();
         let mut shown = of_node(status);
-        shown["reasons"] = json!(self.reasons());
+        shown["ready"] = json!(reasons.is_empty());
         shown["may_fail"] = json!(alarms::may_fail(status));
         shown["alarms"] = json!(alarms::alarms(status, now_secs));
-        let members = status.members.keys().map(|node| member(*node, status, now_secs));
+        // What one that has withdrawn knows of the others is old.
+        let known = status.members.keys().filter(|node| status.withdrawn.is_none() || **node == status.node);
+        let members = known.map(|node| {
+            let mut shown = member(*node, status, now_secs);
+            if members::spare(status, wanted) == Some(*node) {
+                shown["role"] = json!("spare");
+            }
+            if *node == status.node {
+                shown["ready"] = json!(reasons.is_empty());
+            }
+            shown
+        });
         shown["members"] = members.collect();
+        shown["reasons"] = json!(reasons);
         shown
     }
 }
@@ -124,22 +155,27 @@ impl Operations {
 /// A member as this node knows it.
 fn member(node: u64, status: &Status, now_secs: u64) -> Value {
     let voter = status.voters.contains(&node);
+    let leads = status.leader == Some(node) && status.withdrawn.is_none();
     let mut shown = json!({
         "node": node,
         "address": status.members.get(&node).map(|peer| &peer.address),
-        "role": if status.leader == Some(node) { "leader" } else if voter { "voter" } else { "learner" },
+        "role": if leads { "leader" } else if voter { "voter" } else { "learner" },
     });
+    let mut tell = |about: &About| {
+        shown["version"] = json!(about.version);
+        shown["level_min"] = json!(about.levels.0);
+        shown["level_max"] = json!(about.levels.1);
+        shown["certificate_ends_in_s"] = json!(about.certificate_ends.saturating_sub(now_secs));
+        shown["disk_free_bytes"] = json!(about.disk_free);
+    };
     if node == status.node {
-        shown["ready"] = json!(status.withdrawn.is_none() && status.ready);
+        tell(&status.about);
         shown["applied"] = json!(status.applied);
         shown["lag"] = json!(0);
-        shown["version"] = json!(members::VERSION);
-        shown["level_min"] = json!(level::MIN);
-        shown["level_max"] = json!(level::MAX);
         return shown;
     }
     let Some(neighbour) = status.neighbours.get(&node) else { return shown };
-    let about = &neighbour.about;
+    tell(&neighbour.about);
     let lag = status.applied.unwrap_or_default().saturating_sub(neighbour.applied.unwrap_or_default());
     let heard = status.now.saturating_sub(neighbour.heard_at);
     shown["ready"] = json!(neighbour.ready && alarms::answers(neighbour, status));
@@ -147,11 +183,6 @@ fn member(node: u64, status: &Status, now_secs: u64) -> Value {
     shown["lag"] = json!(lag);
     shown["round_trip_us"] = json!(u64::try_from(neighbour.round_trip.as_micros()).unwrap_or(u64::MAX));
     shown["clock_offset_ms"] = json!(neighbour.clock_offset_ms);
-    shown["version"] = json!(about.version);
-    shown["level_min"] = json!(about.levels.0);
-    shown["level_max"] = json!(about.levels.1);
-    shown["certificate_ends_in_s"] = json!(about.certificate_ends.saturating_sub(now_secs));
-    shown["disk_free_bytes"] = json!(about.disk_free);
     shown["heard_ms_ago"] = json!(u64::try_from(heard.as_millis()).unwrap_or(u64::MAX));
     shown["agrees"] = json!(neighbour.agrees);
     shown["withdrawn"] = json!(neighbour.withdrawn);
@@ -163,10 +194,10 @@ fn of_node(status: &Status) -> Value {
         "cluster": crypto::hex(&status.cluster),
         "node": status.node,
         "lineage": status.lineage,
-        "ready": status.ready,
         "role": role(status.role),
         "term": status.term,
-        "leader": status.leader,
+        // The last thing that one knew before it withdrew is no knowledge.
+        "leader": status.leader.filter(|_| status.withdrawn.is_none()),
         "voters": status.voters,
         "log": {
             "last": status.last,

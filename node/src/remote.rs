@@ -178,12 +178,12 @@ fn shown(status: &Value) -> String {
         Some(1) => "1 voter may fail".to_owned(),
         Some(more) => format!("{more} voters may fail"),
     };
-    lines.push(format!(
-        "Cluster {}, term {}, {leads}, {may_fail}; as node {} sees it",
-        text(status, "cluster"),
-        text(status, "term"),
-        text(status, "node")
-    ));
+    let (cluster, term, node) = (text(status, "cluster"), text(status, "term"), text(status, "node"));
+    lines.push(if text(status, "withdrawn").is_empty() {
+        format!("Cluster {cluster}, term {term}, {leads}, {may_fail}; as node {node} sees it")
+    } else {
+        format!("Cluster {cluster}; node {node} has withdrawn, ask another about the cluster")
+    });
     lines.push(String::new());
     let header = [
         "node",
@@ -202,6 +202,11 @@ fn shown(status: &Value) -> String {
     let rows: Vec<_> =
         status.get("members").and_then(Value::as_array).into_iter().flatten().map(member).collect();
     lines.push(output::table(header, &rows));
+    let reasons: Vec<_> = status.get("reasons").and_then(Value::as_array).into_iter().flatten().collect();
+    if !reasons.is_empty() {
+        let reasons: Vec<_> = reasons.iter().filter_map(|reason| reason.as_str()).collect();
+        lines.push(format!("\nNode {node} is not ready: {}", reasons.join("; ")));
+    }
     let alarms: Vec<_> = status.get("alarms").and_then(Value::as_array).into_iter().flatten().collect();
     lines.push(String::new());
     if alarms.is_empty() {
@@ -230,11 +235,16 @@ fn member(member: &Value) -> [String; 12] {
         number("clock_offset_ms").map(|ms| format!("{ms:+} ms")).unwrap_or_default(),
         text(member, "version"),
         days.unwrap_or_default(),
-        number("disk_free_bytes").map(|bytes| format!("{} GiB", bytes >> 30)).unwrap_or_default(),
+        number("disk_free_bytes").map(space).unwrap_or_default(),
         number("heard_ms_ago")
             .map(|ms| format!("{}.{} s ago", ms / 1000, ms % 1000 / 100))
             .unwrap_or_default(),
     ]
+}
+
+/// Whole GiB; below one, MiB, since that is where each counts.
+fn space(bytes: i64) -> String {
+    if bytes < 1 << 30 { format!("{} MiB", bytes >> 20) } else { format!("{} GiB", bytes >> 30) }
 }
 
 #[cfg(test)]
@@ -260,5 +270,34 @@ mod tests {
         assert!(shown.contains("1.250 ms") && shown.contains("-3 ms") && shown.contains("5 GiB"), "{shown}");
         assert!(shown.contains("2 h") && shown.contains("0.4 s ago"), "{shown}");
         assert!(shown.ends_with("! node 3 is gone"), "{shown}");
+        assert!(!shown.contains("not ready"), "{shown}");
+    }
+
+    #[test]
+    fn why_a_node_is_not_ready_stands_below_the_table() {
+        let status = json!({
+            "cluster": "ab", "node": 1, "term": 5, "leader": 2, "may_fail": 1,
+            "members": [], "alarms": [], "reasons": ["it is drained", "its clock is off"]
+        });
+        let shown = shown(&status);
+        assert!(
+            shown.ends_with("\n\nNode 1 is not ready: it is drained; its clock is off\n\nNo alarms"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn one_that_has_withdrawn_says_nothing_of_the_cluster() {
+        let status = json!({ "cluster": "ab", "node": 4, "term": 5, "withdrawn": "why", "members": [] });
+        let first = shown(&status);
+        assert!(
+            first.starts_with("Cluster ab; node 4 has withdrawn, ask another about the cluster\n"),
+            "{first}"
+        );
+    }
+
+    #[test]
+    fn little_space_is_told_in_mebibytes() {
+        assert_eq!([space(0), space((1 << 30) - 1), space(1 << 30)], ["0 MiB", "1023 MiB", "1 GiB"]);
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     let side = Operations {
         cluster: Arc::clone(&cluster),
         serving: is_serving.clone(),
-        drained: is_drained,
+        drained: is_drained.clone(),
         stop: stopping.clone(),
         clock: Arc::new(SystemClock),
         metrics,
@@ -93,7 +93,8 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     let admin = Admin { hands: Arc::clone(&hands), operations: side, drained: drained.clone() };
     let admin = tokio::spawn(admin::serve(admin::bind(&config.data_dir)?, admin, stopping));
     let prepared = SystemClock.monotonic();
-    let node = wire::start(config, opened, peers, is_serving, |started| {
+    let takes_work = move || *is_serving.borrow() && !*is_drained.borrow();
+    let node = wire::start(config, opened, peers, takes_work, |started| {
         let _ = cluster.set(started.clone());
     })
     .await?;

@@ -30,7 +30,6 @@ use std::time::Duration;
 use storage::{Log, NodeIdentity, Options, State};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 /// How long agreement's threads may take to end.
@@ -77,12 +76,12 @@ impl Drop for RaftRuntime {
 }
 
 /// Starts agreement over the data folder. `announce` gets the cluster as soon as its status can be asked; this
-/// returns when the log is re-applied. `serving` says to the others whether this node takes requests.
+/// returns when the log is re-applied. `takes_work` says to the others whether this node takes requests.
 pub(crate) async fn start(
     config: &Config,
     opened: folder::Opened,
     peers: TcpListener,
-    serving: watch::Receiver<bool>,
+    takes_work: impl Fn() -> bool + Send + Sync + 'static,
     announce: impl FnOnce(&Cluster),
 ) -> Outcome<Node> {
     let folder::Opened { identity, cluster_key, authority } = opened;
@@ -116,7 +115,7 @@ pub(crate) async fn start(
         levels: (level::MIN, level::MAX),
         certificate_ends: certificate_ends.load(Ordering::Relaxed),
         disk_free: disk_free(&data_dir),
-        serving: *serving.borrow(),
+        serving: takes_work(),
     };
     let renewal = handle.spawn(proof.keep_new()).abort_handle();
     let ports = Ports {

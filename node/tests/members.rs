@@ -68,6 +68,13 @@ fn voters(node: &Node) -> Vec<u64> {
     node.cluster()["voters"].as_array().unwrap().iter().filter_map(Value::as_u64).collect()
 }
 
+/// A member as a node shows it.
+fn member(node: &Node, number: u64) -> Value {
+    let members = node.cluster()["members"].take();
+    let found = members.as_array().unwrap().iter().find(|member| member["node"] == number);
+    found.cloned().unwrap_or_default()
+}
+
 #[test]
 fn three_nodes_are_made_by_hand_and_one_is_replaced() {
     let place = Place::new();
@@ -86,6 +93,8 @@ fn three_nodes_are_made_by_hand_and_one_is_replaced() {
         cluster["alarms"] == Value::Array(vec![]) && cluster["may_fail"] == 1
     });
     eventually("node 2 knows that", || nodes[0].1.cluster()["may_fail"] == 1);
+    let own = member(&first, 1);
+    assert!(own["disk_free_bytes"].is_u64() && own["certificate_ends_in_s"].is_u64(), "{own}");
     let status = ask(&nodes[0].0, &["cluster", "status"]);
     assert!(
         status.out.contains("1 voter may fail; as node 2 sees it") && status.out.ends_with("No alarms\n"),
@@ -102,10 +111,9 @@ fn three_nodes_are_made_by_hand_and_one_is_replaced() {
     let file = place.node("four");
     assert_eq!(ask(&file, &["join", &token(&first_file)]).code, 0);
     let fourth = place.start(&file);
-    eventually("it is heard of", || {
-        first.cluster()["members"].as_array().unwrap().iter().any(|m| m["node"] == 4 && m["ready"] == true)
-    });
+    eventually("it is heard of", || member(&first, 4)["ready"] == true);
     assert_eq!(voters(&first), [1, 2, 3], "a fourth voter would save nobody");
+    eventually("it is a spare", || member(&first, 4)["role"] == "spare");
     let replaced = ask(&first_file, &["cluster", "replace", "3", "4"]);
     assert_eq!(replaced.code, 0, "{replaced:?}");
     eventually("the fourth votes", || voters(&fourth) == [1, 2, 4]);
@@ -137,6 +145,10 @@ fn a_drained_node_leads_no_more_and_says_so() {
     eventually("another leads", || first.cluster()["leader"].as_u64().is_some_and(|leader| leader != 1));
     let (status, body) = get(&first.operations, "/ready");
     assert!(status == 503 && body.contains("drained"), "{body}");
+    assert_eq!(member(&first, 1)["ready"], false);
+    eventually("the others know", || member(&others[0], 1)["ready"] == false);
+    let shown = ask(&first_file, &["cluster", "status"]);
+    assert!(shown.out.contains("Node 1 is not ready: the node is drained"), "{shown:?}");
     let not_here = ask(&first_file, &["cluster", "transfer-leader"]);
     assert!(not_here.refused(20).contains("only the leader hands over"), "{not_here:?}");
     assert_eq!(ask(&first_file, &["cluster", "drain", "--undo"]).code, 0);

@@ -22,14 +22,14 @@ use crate::freshness::{Freshness, Gate, Unavailable};
 use crate::handover;
 use crate::machine::Machine;
 use crate::membership::{self, Step as MemberStep, Wanted};
-use crate::neighbours::{About, ClockState, Neighbours};
+use crate::neighbours::{About, ClockState, Herald, Neighbours};
 use crate::peers::server::Door;
 use crate::peers::tls::Tls;
 use crate::position::Position;
 use crate::propose::{Proposer, Submitted};
 use crate::retention::{Keeper, Retention};
 use crate::settings::Timing;
-use crate::standing::Standing;
+use crate::standing::{Ground, Standing};
 use crate::start;
 use crate::status::Status;
 use crate::types::{Peer, Raft};
@@ -123,6 +123,7 @@ pub(crate) struct Inner {
     pub(crate) forwarder: Forwarder,
     pub(crate) gate: Gate,
     pub(crate) standing: Arc<Standing>,
+    pub(crate) herald: Arc<Herald>,
     pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) clock_state: watch::Receiver<ClockState>,
     /// Ends the listener for peers.
@@ -241,9 +242,10 @@ impl Cluster {
         self.inner.raft.runtime_config().elect(may);
     }
 
-    /// Takes no part any more: neither serves nor votes, and keeps its data. Not to be undone while the process lives.
-    pub async fn withdraw(&self, why: &str) {
-        self.inner.standing.withdraw(why);
+    /// Takes no part any more since it was removed: neither serves nor votes, and keeps its data. Not to be undone while
+    /// the process lives.
+    pub async fn withdraw_as_removed(&self, why: &str) {
+        self.inner.standing.withdraw(Ground::Removed, why);
         if let Err(error) = self.inner.raft.shutdown().await {
             tracing::warn!(%error, "raft did not stop in order");
         }

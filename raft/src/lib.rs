@@ -44,7 +44,7 @@ pub use cluster::{Cluster, Config, Error, PeerSide, Ports};
 pub use fatal::{Cause, Fatal, OnFatal};
 pub use freshness::{Freshness, Unavailable, WAIT_MAX};
 pub use machine::{Machine, Ran, Step};
-pub use membership::{Members, Step as MemberStep, Wanted};
+pub use membership::{Members, Step as MemberStep, Wanted, spare};
 pub use neighbours::{About, CLOCK_OFF_MAX_MS, Neighbour};
 pub use peers::names::names;
 pub use peers::server::Door;

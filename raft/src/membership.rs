@@ -73,10 +73,8 @@ fn next(members: &Members, wanted: &BTreeMap<u64, Wanted>, caught_up: &BTreeSet<
         .filter(|(node, wanted)| wanted.voter && may_vote(node))
         .map(|(node, _)| *node)
         .collect();
-    if voters.len().is_multiple_of(2)
-        && let Some(newest) = voters.iter().rev().find(|node| !members.voters.contains(node)).copied()
-    {
-        voters.remove(&newest);
+    if let Some(spare) = spare(&voters, &members.voters) {
+        voters.remove(&spare);
     }
     if !voters.is_empty() && voters != members.voters {
         return Some(Step::Voters(voters));
@@ -84,6 +82,13 @@ fn next(members: &Members, wanted: &BTreeMap<u64, Wanted>, caught_up: &BTreeSet<
     let gone = members.all.keys().filter(|node| !wanted.contains_key(node) && !members.voters.contains(node));
     let gone: BTreeSet<u64> = gone.copied().collect();
     (!gone.is_empty()).then_some(Step::Removed(gone))
+}
+
+/// Of those that may vote, the one that has to wait because their number would be even: the newest that does not vote
+/// yet.
+pub fn spare(may_vote: &BTreeSet<u64>, voters: &BTreeSet<u64>) -> Option<u64> {
+    let even = may_vote.len().is_multiple_of(2);
+    may_vote.iter().rev().find(|node| even && !voters.contains(node)).copied()
 }
 
 /// Raft's membership, and the log id that set it.

@@ -18,7 +18,7 @@ use crate::digests::Digests;
 use crate::network::said;
 use crate::peers::wire::Greeting;
 use crate::pool::Pool;
-use crate::standing::Standing;
+use crate::standing::{Ground, Standing};
 use crate::types::{LogId, Peer, Raft};
 
 /// How often each member is asked.
@@ -79,6 +79,7 @@ pub(crate) struct Herald {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ready: watch::Receiver<bool>,
     pub(crate) standing: Arc<Standing>,
+    pub(crate) clock_state: watch::Receiver<ClockState>,
     pub(crate) hashes: Arc<Digests>,
     pub(crate) about: Arc<dyn Fn() -> About + Send + Sync>,
 }
@@ -94,7 +95,8 @@ impl Herald {
             wall_ms: self.clock.wall_ms(),
             applied: applied.log.map(|id| id.index),
             digest: applied.digest.to_vec().into(),
-            ready: *self.ready.borrow() && serving,
+            // One whose clock is off answers nothing that depends on the time, whatever else it could.
+            ready: *self.ready.borrow() && serving && !self.clock_state.borrow().is_off(),
             withdrawn: self.standing.withdrawn().unwrap_or_default().to_owned(),
             version,
             level_min: levels.0,
@@ -383,12 +385,13 @@ impl Asking {
                 let last = self.herald.log.state().last.map_or(0, |id| id.index);
                 if greeting.remembered > last {
                     let lost = storage::Error::LogTailLost { last, synced: greeting.remembered };
-                    self.standing.withdraw(&lost.to_string());
+                    self.standing.withdraw(Ground::Differs, &lost.to_string());
                 }
                 self.neighbours.heard(node, greeting, asked);
             }
             Ok(Err(status)) if status.code() == Code::PermissionDenied => {
-                self.standing.withdraw(&format!("node {node} says that {}", status.message()));
+                self.standing
+                    .withdraw(Ground::Removed, &format!("node {node} says that {}", status.message()));
             }
             Ok(Err(status)) => tracing::debug!(node, why = %said(&status), "a member does not answer"),
             Err(_) => tracing::debug!(node, "a member does not answer in time"),
@@ -399,9 +402,10 @@ impl Asking {
         let differing = self.neighbours.compare(&self.digests, &self.herald.hashes, voters);
         // Who differs from a majority is the one that is wrong.
         if voters.len() > 1 && differing > voters.len() / 2 {
-            self.standing.withdraw(&format!(
+            let why = format!(
                 "its state differs from that of {differing} other nodes at equal positions of the log"
-            ));
+            );
+            self.standing.withdraw(Ground::Differs, &why);
         }
         let (wall_ms, now) = (self.clock.wall_ms(), self.clock.monotonic());
         let state = match self.neighbours.deviation_ms(self.node, voters, wall_ms, now) {

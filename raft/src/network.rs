@@ -76,12 +76,16 @@ impl Link {
     }
 }
 
-/// The text of a status with what caused it, such as a refused connection.
+/// The text of a status with what caused it, such as a refused connection. A cause that repeats what is said already
+/// is left out.
 pub(crate) fn said(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
         cause = error.source();
     }
     text

@@ -97,6 +97,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         clock: Arc::clone(&clock),
         ready: ready_seen.clone(),
         standing: Arc::clone(&standing),
+        clock_state: clock_judged.clone(),
         hashes: Arc::clone(&scrub.hashes),
         about,
     });
@@ -115,7 +116,12 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
 
     // 5. Reads and writes.
     let prober = Prober::new(Arc::clone(&clock));
-    let probing = runtime.spawn(Arc::clone(&prober).run(read_index(node, raft.clone(), Arc::clone(&pool))));
+    let probing = runtime.spawn(Arc::clone(&prober).run(read_index(
+        node,
+        raft.clone(),
+        Arc::clone(&pool),
+        Arc::clone(&standing),
+    )));
     let pulse = runtime.spawn(Arc::clone(&prober).pulse(PULSE));
     let packer = Packer {
         raft: raft.clone(),
@@ -168,7 +174,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
             proposer: Arc::clone(&proposer),
             ready: ready_seen.clone(),
             standing: Arc::clone(&standing),
-            herald,
+            herald: Arc::clone(&herald),
             neighbours: Arc::clone(&neighbours),
             door,
         };
@@ -194,6 +200,7 @@ pub(crate) async fn start(config: Config, ports: Ports) -> Result<Cluster, Error
         forwarder,
         gate,
         standing,
+        herald,
         neighbours,
         clock_state: clock_judged,
         changes,
@@ -246,10 +253,14 @@ async fn watch_core(raft: Raft, fatal: OnFatal) {
 }
 
 /// A round of ReadIndex: asked of this node's own core while it leads, else of the leader.
-fn read_index(node: u64, raft: Raft, pool: Arc<Pool>) -> ReadIndex {
+fn read_index(node: u64, raft: Raft, pool: Arc<Pool>, standing: Arc<Standing>) -> ReadIndex {
     Box::new(move || {
-        let (raft, pool) = (raft.clone(), Arc::clone(&pool));
+        let (raft, pool, standing) = (raft.clone(), Arc::clone(&pool), Arc::clone(&standing));
         Box::pin(async move {
+            if let Some(why) = standing.withdrawn() {
+                // Its core is gone, which would complain of each question.
+                return Err(format!("this node takes no part any more: {why}"));
+            }
             let metrics = raft.metrics().borrow_watched().clone();
             let leader = metrics.current_leader.ok_or_else(|| "no leader is known".to_owned())?;
             let round = async {

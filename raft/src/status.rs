@@ -8,7 +8,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use storage::{LogState, NodeIdentity, State};
 
 use crate::cluster::Cluster;
-use crate::neighbours::{ClockState, Neighbour};
+use crate::neighbours::{About, ClockState, Neighbour};
 use crate::propose::Counts;
 use crate::types::{Peer, Raft};
 
@@ -59,6 +59,10 @@ pub struct Status {
     pub proven_before: Option<Duration>,
     /// Why this node takes no part any more.
     pub withdrawn: Option<String>,
+    /// Whether that is because it was removed.
+    pub removed: bool,
+    /// What this node tells the others of itself.
+    pub about: About,
     /// The end of the log.
     pub last: Option<u64>,
     /// The end of the log that a crash leaves.
@@ -141,6 +145,8 @@ impl Status {
             clock_ahead_ms,
             proven_before: proven.map(|watermark| now.saturating_sub(watermark.asked_at)),
             withdrawn: inner.standing.withdrawn().map(str::to_owned),
+            removed: inner.standing.is_removed(),
+            about: (inner.herald.about)(),
             ..self
         }
     }

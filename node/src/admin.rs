@@ -6,6 +6,7 @@
 pub(crate) mod switch;
 
 use crate::exit::{Class, Failure, Outcome, io};
+use crate::guard;
 use crate::join::{self, Place};
 use crate::operations::{self, Operations};
 use crate::routes::problem;
@@ -33,11 +34,14 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 /// The socket in the data folder.
 const SOCKET: &str = "admin.sock";
+/// The pause after a connection could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a node has once it has re-applied its log.
 pub(crate) struct Hands {
@@ -105,7 +109,11 @@ pub(crate) async fn serve(listener: UnixListener, admin: Admin, mut stop: watch:
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, most likely: to ask again at once would only burn a core.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let served =
@@ -185,28 +193,13 @@ impl Hands {
         }
     }
 
-    /// Refuses to leave a set of voters that can't lose one, unless it is forced; `gone` and `come` are what changes.
+    /// Refuses to let a voter go that the cluster can't spare, unless it is forced; `come` takes its place.
     fn guard(&self, gone: u64, come: Option<u64>, force: bool) -> Result<(), Refused> {
-        let status = self.cluster.status();
-        let spare = |node: &u64| {
-            let caught_up = status.neighbours.get(node).is_some_and(|neighbour| neighbour.ready);
-            !status.voters.contains(node) && *node != gone && (caught_up || *node == status.node)
-        };
-        let is_voter = status.voters.contains(&gone);
-        let left = status.voters.iter().filter(|voter| **voter != gone).count();
-        let spares = status
-            .members
-            .keys()
-            .filter(|node| spare(node) && come.is_none_or(|come| come == **node))
-            .count();
-        if force || !is_voter || left + spares.min(1) >= 3 || status.voters.len() < 3 {
+        if force {
             return Ok(());
         }
-        let text = format!(
-            "without node {gone} the cluster has {left} voters and could not lose another; let a node join first and \
-             use `conclave cluster replace`, or say --force"
-        );
-        Err(refuse(StatusCode::CONFLICT, "too_few_voters", text))
+        let spares = guard::spares(&self.cluster.status(), gone, come);
+        spares.map_err(|why| refuse(StatusCode::CONFLICT, "too_few_voters", why))
     }
 }
 

@@ -29,6 +29,7 @@ mod wire;
 
 mod demo;
 mod doctor;
+mod guard;
 mod init;
 mod output;
 mod remote;

@@ -25,6 +25,7 @@ mod members;
 mod operations;
 mod routes;
 mod serve;
+mod votes;
 mod wire;
 
 mod demo;

@@ -124,7 +124,54 @@ fn three_nodes_are_made_by_hand_and_one_is_replaced() {
     assert!(woken.refused(18).contains("was removed from the cluster"), "{woken:?}");
     // Its number is gone for ever.
     let refused = ask(&first_file, &["cluster", "promote", "3"]);
-    assert!(refused.refused(20).contains("removed"), "{refused:?}");
+    assert!(refused.refused(20).contains("its number never comes back"), "{refused:?}");
+    let refused = ask(&first_file, &["cluster", "replace", "2", "9"]);
+    assert!(refused.refused(20).contains("there is no node 9"), "{refused:?}");
+}
+
+#[test]
+fn two_members_do_not_lose_the_only_vote() {
+    let place = Place::new();
+    let (one, two) = (place.node("one"), place.node("two"));
+    let first = place.found(&one);
+    assert_eq!(ask(&two, &["join", &token(&one)]).code, 0);
+    let second = place.start(&two);
+    eventually("it is a spare", || member(&first, 2)["role"] == "spare");
+    let promoted = ask(&one, &["cluster", "promote", "2"]);
+    assert!(promoted.out.contains("Node 2 waits as a spare: 2 voters"), "{promoted:?}");
+    for command in [&["cluster", "remove", "1", "--force"][..], &["cluster", "replace", "1", "2", "--force"]]
+    {
+        let refused = ask(&one, command);
+        assert!(refused.refused(20).contains("`conclave cluster demote 1` first"), "{refused:?}");
+    }
+    // The way that it names is one.
+    assert_eq!(ask(&one, &["cluster", "demote", "1"]).code, 0);
+    eventually("the vote is handed over", || voters(&second) == [2] && second.cluster()["leader"] == 2);
+    assert_eq!(ask(&two, &["cluster", "remove", "1"]).code, 0);
+    eventually("it is told", || first.cluster()["withdrawn"].is_string());
+    let alarms = first.cluster()["alarms"].to_string();
+    assert!(alarms.contains("wipe its data folder") && !alarms.contains("node 2"), "{alarms}");
+    assert!(ask(&two, &["token", "create"]).code == 0, "the other goes on");
+}
+
+#[test]
+fn a_node_without_a_majority_says_why_it_makes_no_token() {
+    let place = Place::new();
+    let one = place.node("one");
+    let first = place.found(&one);
+    let mut others = vec![];
+    for name in ["two", "three"] {
+        let file = place.node(name);
+        assert_eq!(ask(&file, &["join", &token(&one)]).code, 0);
+        others.push(place.start(&file));
+    }
+    eventually("three vote", || voters(&first) == [1, 2, 3]);
+    drop(others);
+    eventually("it notices", || get(&first.operations, "/ready").0 == 503);
+    let refused = ask(&one, &["token", "create"]);
+    assert!(refused.refused(20).contains("no majority of the cluster answers"), "{refused:?}");
+    let refused = ask(&one, &["token", "list"]);
+    assert!(refused.refused(20).contains("no majority of the cluster answers"), "{refused:?}");
 }
 
 #[test]

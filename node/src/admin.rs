@@ -6,11 +6,11 @@
 pub(crate) mod switch;
 
 use crate::exit::{Class, Failure, Outcome, io};
-use crate::guard;
 use crate::join::{self, Place};
 use crate::operations::{self, Operations};
 use crate::routes::problem;
-use api_core::{Freshness, Service, SubmitError};
+use crate::votes::{Loss, No, Votes, Way};
+use api_core::{Freshness, Service, SubmitError, View};
 use axum::extract::{Path as Segment, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use identity::cluster::membership::{RemoveNode, ReplaceNode, SetNodeRole};
-use identity::cluster::node::Wanted;
+use identity::cluster::node::{Wanted, nodes};
 use identity::cluster::token::{RevokeJoinToken, tokens};
 use identity::command::Command;
 use identity::envelope::Caller;
@@ -51,7 +51,12 @@ pub(crate) struct Hands {
     pub(crate) cluster: Cluster,
     /// What is handed to those who join.
     pub(crate) place: Arc<Place>,
+    /// Knows why the cluster does not answer.
+    pub(crate) operations: Operations,
 }
+
+/// How long an operator waits for a cluster that may have no majority. Elections are over long before.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the administration side works with. Its status can be asked from the beginning, everything else later.
 #[derive(Clone)]
@@ -157,23 +162,8 @@ fn refuse(status: StatusCode, code: &str, text: impl std::fmt::Display) -> Refus
     Refused(Box::new(problem(status, code, &text.to_string())))
 }
 
-fn not_done(error: &SubmitError) -> Refused {
-    match error {
-        SubmitError::Refused(Refusal::NotFound) => {
-            refuse(StatusCode::NOT_FOUND, Refusal::NotFound.code(), error)
-        }
-        SubmitError::Refused(refusal) => refuse(StatusCode::CONFLICT, refusal.code(), error),
-        SubmitError::NotApplied(_) => refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not_applied",
-            format_args!("{error}: look at `conclave cluster status`"),
-        ),
-        SubmitError::Unknown(_) => refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unknown",
-            format_args!("{error}: look at `conclave cluster status`, then repeat it if it was not done"),
-        ),
-    }
+fn no(No(code, text): No) -> Refused {
+    refuse(StatusCode::CONFLICT, code, text)
 }
 
 impl Admin {
@@ -187,19 +177,65 @@ impl Admin {
 
 impl Hands {
     async fn submit<C: Command>(&self, command: &C) -> Answer {
-        match self.service.submit(SYSTEM, Caller::operator(), command).await {
-            Ok(_) => Ok(Json(json!({ "done": true })).into_response()),
-            Err(error) => Err(not_done(&error)),
-        }
+        self.in_time(self.service.submit(SYSTEM, Caller::operator(), command)).await?;
+        Ok(Json(json!({ "done": true })).into_response())
     }
 
-    /// Refuses to let a voter go that the cluster can't spare, unless it is forced; `come` takes its place.
-    fn guard(&self, gone: u64, come: Option<u64>, force: bool) -> Result<(), Refused> {
-        if force {
-            return Ok(());
+    /// Waits for a command that was submitted, but not longer than an operator would.
+    async fn in_time<T>(&self, submit: impl Future<Output = Result<T, SubmitError>>) -> Result<T, Refused> {
+        let error = match tokio::time::timeout(ANSWER_WITHIN, submit).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        Err(match error {
+            Some(SubmitError::Refused(refusal)) => {
+                let status = match refusal {
+                    Refusal::NotFound => StatusCode::NOT_FOUND,
+                    _ => StatusCode::CONFLICT,
+                };
+                refuse(status, refusal.code(), refusal)
+            }
+            Some(error @ SubmitError::NotApplied(_)) => refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_applied",
+                format_args!("{error}; {}", self.why()),
+            ),
+            Some(SubmitError::Unknown(_)) | None => refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unknown",
+                format_args!(
+                    "the cluster did not answer; {}. Whether it was done is not known: look, then repeat it",
+                    self.why()
+                ),
+            ),
+        })
+    }
+
+    /// The state as of now.
+    async fn view(&self) -> Result<View, Refused> {
+        let view = self.service.backend.view(Freshness::Linearizable).await;
+        view.map_err(|error| {
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", format_args!("{error}; {}", self.why()))
+        })
+    }
+
+    /// Why the cluster does not answer.
+    fn why(&self) -> String {
+        let reasons = self.operations.reasons();
+        if reasons.is_empty() {
+            return "`conclave cluster status` shows how it is".to_owned();
         }
-        let spares = guard::spares(&self.cluster.status(), gone, come);
-        spares.map_err(|why| refuse(StatusCode::CONFLICT, "too_few_voters", why))
+        format!("node {} says: {}", self.cluster.status().node, reasons.join("; "))
+    }
+
+    /// The votes, with these nodes, which have to be members.
+    async fn votes(&self, of: &[u64]) -> Result<Votes, Refused> {
+        let nodes = nodes(&self.view().await?.reader(SYSTEM));
+        let nodes = nodes.map_err(|fault| refuse(StatusCode::INTERNAL_SERVER_ERROR, "fault", fault))?;
+        let votes = Votes { status: self.cluster.status(), nodes };
+        of.iter().try_for_each(|node| votes.known(*node)).map_err(no)?;
+        Ok(votes)
     }
 }
 
@@ -217,15 +253,14 @@ struct NewToken {
 async fn create_token(State(admin): State<Admin>, Json(asked): Json<NewToken>) -> Answer {
     let hands = admin.hands()?;
     let wanted = if asked.learner { Wanted::Learner } else { Wanted::Voter };
-    let made = join::create_token(&hands.service, &hands.place, asked.lifetime_secs, wanted).await;
-    let made = made.map_err(|error| not_done(&error))?;
+    let made = join::create_token(&hands.service, &hands.place, asked.lifetime_secs, wanted);
+    let made = hands.in_time(made).await?;
     let shown = json!({ "token": made.text.expose(), "id": made.id, "expires": made.expires.0 / 1000 });
     Ok(Json(shown).into_response())
 }
 
 async fn list_tokens(State(admin): State<Admin>) -> Answer {
-    let view = admin.hands()?.service.backend.view(Freshness::Linearizable).await;
-    let view = view.map_err(|error| refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error))?;
+    let view = admin.hands()?.view().await?;
     let tokens = tokens(&view.reader(SYSTEM));
     let tokens = tokens.map_err(|fault| refuse(StatusCode::INTERNAL_SERVER_ERROR, "fault", fault))?;
     let shown = tokens.iter().map(|token| {
@@ -245,7 +280,10 @@ async fn revoke_token(State(admin): State<Admin>, Segment(id): Segment<String>) 
 }
 
 async fn promote(State(admin): State<Admin>, Segment(node): Segment<u64>) -> Answer {
-    admin.hands()?.submit(&SetNodeRole { node, wanted: Wanted::Voter }).await
+    let hands = admin.hands()?;
+    let votes = hands.votes(&[node]).await?;
+    hands.submit(&SetNodeRole { node, wanted: Wanted::Voter }).await?;
+    Ok(Json(json!({ "done": true, "comes_of_it": votes.promoted(node) })).into_response())
 }
 
 #[derive(Deserialize)]
@@ -260,7 +298,8 @@ async fn demote(
     Query(asked): Query<Force>,
 ) -> Answer {
     let hands = admin.hands()?;
-    hands.guard(node, None, asked.force)?;
+    let loss = Loss { node, way: Way::Demoted, force: asked.force };
+    hands.votes(&[node]).await?.may_lose(loss).map_err(no)?;
     hands.submit(&SetNodeRole { node, wanted: Wanted::Learner }).await
 }
 
@@ -270,7 +309,8 @@ async fn remove(
     Query(asked): Query<Force>,
 ) -> Answer {
     let hands = admin.hands()?;
-    hands.guard(node, None, asked.force)?;
+    let loss = Loss { node, way: Way::Removed, force: asked.force };
+    hands.votes(&[node]).await?.may_lose(loss).map_err(no)?;
     hands.submit(&RemoveNode { node }).await
 }
 
@@ -280,7 +320,8 @@ async fn replace(
     Query(asked): Query<Force>,
 ) -> Answer {
     let hands = admin.hands()?;
-    hands.guard(old, Some(new), asked.force)?;
+    let loss = Loss { node: old, way: Way::Replaced(new), force: asked.force };
+    hands.votes(&[old, new]).await?.may_lose(loss).map_err(no)?;
     hands.submit(&ReplaceNode { old, new }).await
 }
 

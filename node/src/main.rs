@@ -25,11 +25,11 @@ mod members;
 mod operations;
 mod routes;
 mod serve;
+mod votes;
 mod wire;
 
 mod demo;
 mod doctor;
-mod guard;
 mod init;
 mod output;
 mod remote;

@@ -140,11 +140,15 @@ pub(crate) fn has_caught_up(node: u64, status: &Status) -> bool {
     }
 }
 
+/// Those of the wanted voters that vote or could.
+pub(crate) fn may_vote(status: &Status, wanted: &BTreeSet<u64>) -> BTreeSet<u64> {
+    let may = |node: &&u64| status.voters.contains(node) || has_caught_up(**node, status);
+    wanted.iter().filter(may).copied().collect()
+}
+
 /// The node that is wanted as a voter and could be one, but would make their number even.
 pub(crate) fn spare(status: &Status, wanted: &BTreeSet<u64>) -> Option<u64> {
-    let voters: BTreeSet<u64> = status.voters.iter().copied().collect();
-    let may_vote = wanted.iter().filter(|node| voters.contains(node) || has_caught_up(**node, status));
-    raft::spare(&may_vote.copied().collect(), &voters)
+    raft::spare(&may_vote(status, wanted), &status.voters.iter().copied().collect())
 }
 
 fn wanted(nodes: &[Node]) -> BTreeMap<u64, raft::Wanted> {

@@ -59,7 +59,7 @@ impl Operations {
     }
 
     /// Why the node does not serve; empty when it does.
-    fn reasons(&self) -> Vec<String> {
+    pub(crate) fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if *self.stop.borrow() {
             reasons.push("the node is stopping".to_owned());

@@ -9,6 +9,7 @@ use crate::output::{self, Form, say};
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use identity::cluster::token::{LIFETIME_SECS_MAX, LIFETIME_SECS_MIN};
 use identity::refusal::Refusal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -65,16 +66,27 @@ fn text(value: &Value, name: &str) -> String {
     }
 }
 
+/// A moment of an answer, for people and programs.
+fn moment(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_u64).map(output::moment).unwrap_or_default()
+}
+
+/// How long a token is to hold, in seconds.
+fn lifetime_secs(given: &str) -> Outcome<u32> {
+    let wrong = |why: &str| Failure::new(Class::Usage, format_args!("--lifetime: {why}"));
+    let secs = crate::config::values::duration(given).map_err(|why| wrong(&why))?.as_secs();
+    let secs = u32::try_from(secs).ok().filter(|secs| (LIFETIME_SECS_MIN..=LIFETIME_SECS_MAX).contains(secs));
+    secs.ok_or_else(|| wrong(&format!("a token holds for 1m to 7d, and {given} was given")))
+}
+
 /// `conclave token …`
 pub(crate) async fn token(config: &Config, command: TokenCommand) -> Outcome<()> {
     let dir = &config.data_dir;
     match command {
         TokenCommand::Create { lifetime, learner, output, .. } => {
-            let lifetime = crate::config::values::duration(&lifetime)
-                .map_err(|why| Failure::new(Class::Usage, format_args!("--lifetime: {why}")))?;
-            let secs = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
-            let asked = json!({ "lifetime_secs": secs, "learner": learner });
-            let made = ask(dir, Method::POST, "/tokens", Some(asked)).await?;
+            let asked = json!({ "lifetime_secs": lifetime_secs(&lifetime)?, "learner": learner });
+            let mut made = ask(dir, Method::POST, "/tokens", Some(asked)).await?;
+            made["expires"] = json!(moment(&made, "expires"));
             match output {
                 Form::Json => say(format_args!("{made:#}")),
                 // The token alone, so that a script may take it as it is.
@@ -83,7 +95,9 @@ pub(crate) async fn token(config: &Config, command: TokenCommand) -> Outcome<()>
         }
         TokenCommand::List { output, .. } => {
             let tokens = ask(dir, Method::GET, "/tokens", None).await?;
-            let row = |token: &Value| ["id", "for", "expires", "used_by"].map(|name| text(token, name));
+            let row = |token: &Value| {
+                [text(token, "id"), text(token, "for"), moment(token, "expires"), text(token, "used_by")]
+            };
             let rows: Vec<_> = tokens.as_array().into_iter().flatten().map(row).collect();
             output::rows(output, ["id", "for", "expires", "used by"], &rows);
         }
@@ -109,8 +123,8 @@ pub(crate) async fn cluster(config: &Config, command: ClusterCommand) -> Outcome
             }
         }
         ClusterCommand::Promote { node, .. } => {
-            post(format!("/nodes/{node}/promote")).await?;
-            say(format_args!("Node {node} is wanted as a voter; it votes once it has caught up"));
+            let answer = post(format!("/nodes/{node}/promote")).await?;
+            say(text(&answer, "comes_of_it"));
         }
         ClusterCommand::Demote { node, force, .. } => {
             post(format!("/nodes/{node}/demote{}", forced(force))).await?;
@@ -294,6 +308,20 @@ mod tests {
             first.starts_with("Cluster ab; node 4 has withdrawn, ask another about the cluster\n"),
             "{first}"
         );
+    }
+
+    #[test]
+    fn a_lifetime_out_of_range_is_told_the_range() {
+        assert_eq!(lifetime_secs("1m").unwrap(), LIFETIME_SECS_MIN);
+        assert_eq!(lifetime_secs("7d").unwrap(), LIFETIME_SECS_MAX);
+        for given in ["59s", "8d", "999999999999d"] {
+            let failure = lifetime_secs(given).unwrap_err();
+            assert_eq!(failure.class, Class::Usage);
+            assert_eq!(
+                failure.text,
+                format!("--lifetime: a token holds for 1m to 7d, and {given} was given")
+            );
+        }
     }
 
     #[test]

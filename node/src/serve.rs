@@ -90,7 +90,7 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     };
     let operations = tokio::spawn(listener::serve(operations, side.clone().router(), stopping.clone()));
     let hands = Arc::new(OnceLock::new());
-    let admin = Admin { hands: Arc::clone(&hands), operations: side, drained: drained.clone() };
+    let admin = Admin { hands: Arc::clone(&hands), operations: side.clone(), drained: drained.clone() };
     let admin = tokio::spawn(admin::serve(admin::bind(&config.data_dir)?, admin, stopping));
     let prepared = SystemClock.monotonic();
     let takes_work = move || *is_serving.borrow() && !*is_drained.borrow();
@@ -107,6 +107,7 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
         service: node.service.clone(),
         cluster: node.cluster.clone(),
         place: Arc::clone(&node.place),
+        operations: side,
     });
     Ok(Open { node, made, public, addresses, stop, serving, drained, sides: vec![operations, admin], begun })
 }

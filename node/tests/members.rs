@@ -124,7 +124,48 @@ fn three_nodes_are_made_by_hand_and_one_is_replaced() {
     assert!(woken.refused(18).contains("was removed from the cluster"), "{woken:?}");
     // Its number is gone for ever.
     let refused = ask(&first_file, &["cluster", "promote", "3"]);
-    assert!(refused.refused(20).contains("removed"), "{refused:?}");
+    assert!(refused.refused(20).contains("its number never comes back"), "{refused:?}");
+    let refused = ask(&first_file, &["cluster", "replace", "2", "9"]);
+    assert!(refused.refused(20).contains("there is no node 9"), "{refused:?}");
+}
+
+#[test]
+fn the_only_voter_is_removed_when_another_can_take_its_place() {
+    let place = Place::new();
+    let (one, two) = (place.node("one"), place.node("two"));
+    let first = place.found(&one);
+    assert_eq!(ask(&two, &["join", &token(&one)]).code, 0);
+    let second = place.start(&two);
+    eventually("it is a spare", || member(&first, 2)["role"] == "spare");
+    let promoted = ask(&one, &["cluster", "promote", "2"]);
+    assert!(promoted.out.contains("Node 2 waits as a spare: 2 voters"), "{promoted:?}");
+    assert_eq!(ask(&two, &["cluster", "remove", "1"]).code, 0);
+    eventually("the vote is handed over", || voters(&second) == [2] && second.cluster()["leader"] == 2);
+    eventually("it is told", || first.cluster()["withdrawn"].is_string());
+    let alarms = first.cluster()["alarms"].as_array().unwrap().clone();
+    let [alarm] = &alarms[..] else { panic!("it speaks of itself only: {alarms:?}") };
+    assert!(alarm.to_string().contains("wipe its data folder"), "{alarm}");
+    assert!(ask(&two, &["token", "create"]).code == 0, "the other goes on");
+}
+
+#[test]
+fn a_node_without_a_majority_says_why_it_makes_no_token() {
+    let place = Place::new();
+    let one = place.node("one");
+    let first = place.found(&one);
+    let mut others = vec![];
+    for name in ["two", "three"] {
+        let file = place.node(name);
+        assert_eq!(ask(&file, &["join", &token(&one)]).code, 0);
+        others.push(place.start(&file));
+    }
+    eventually("three vote", || voters(&first) == [1, 2, 3]);
+    drop(others);
+    eventually("it notices", || get(&first.operations, "/ready").0 == 503);
+    let refused = ask(&one, &["token", "create"]);
+    assert!(refused.refused(20).contains("no majority of the cluster answers"), "{refused:?}");
+    let refused = ask(&one, &["token", "list"]);
+    assert!(refused.refused(20).contains("no majority of the cluster answers"), "{refused:?}");
 }
 
 #[test]
@@ -169,6 +210,7 @@ fn a_token_lets_one_node_in_once() {
     assert!(there.refused(5).contains("belongs to node 2"), "{there:?}");
     let list = ask(&first_file, &["token", "list"]);
     assert!(list.out.contains("voter") && !list.out.contains(&token), "{list:?}");
+    assert!(list.out.lines().nth(1).is_some_and(|line| line.contains(":") && line.contains('Z')), "{list:?}");
     // What was about to join begins no cluster of its own by mistake.
     let serve = ask(&three, &["serve"]);
     assert!(serve.refused(16).contains("was about to join"), "{serve:?}");
@@ -210,7 +252,7 @@ fn a_token_that_is_revoked_or_none_lets_nobody_in() {
     assert!(refused.refused(2).contains("no join token"), "{refused:?}");
     for lifetime in ["1s", "8d", "soon"] {
         let refused = ask(&first_file, &["token", "create", "--lifetime", lifetime]);
-        assert!([2, 20].contains(&refused.code), "{refused:?}");
+        assert_eq!(refused.code, 2, "{refused:?}");
     }
 
     // Another master key than the cluster's is named before the token is used.

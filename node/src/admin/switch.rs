@@ -2,8 +2,7 @@
 //!
 //! Everything else about users, applications and organizations is an administrator's work and has no command here.
 
-use super::{Admin, Answer, Refused, not_done, refuse};
-use api_core::{Freshness, Service};
+use super::{Admin, Answer, Hands, Refused, refuse};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::response::IntoResponse;
@@ -61,27 +60,26 @@ pub(crate) struct Switch {
 
 /// Switches. What is so already stays so and is no error.
 pub(super) async fn switch(Shared(admin): Shared<Admin>, Json(asked): Json<Switch>) -> Answer {
-    let service = &admin.hands()?.service;
-    let id = find(service, &asked).await?;
+    let hands = admin.hands()?;
+    let id = find(hands, &asked).await?;
     match asked.noun {
-        Noun::User => set::<User>(service, &asked, id).await,
-        Noun::Application => set::<Application>(service, &asked, id).await,
-        Noun::Organization => set::<Organization>(service, &asked, id).await,
+        Noun::User => set::<User>(hands, &asked, id).await,
+        Noun::Application => set::<Application>(hands, &asked, id).await,
+        Noun::Organization => set::<Organization>(hands, &asked, id).await,
     }
 }
 
-async fn set<T: Resource>(service: &Service, asked: &Switch, id: Id) -> Answer {
+async fn set<T: Resource>(hands: &Hands, asked: &Switch, id: Id) -> Answer {
     let state = if asked.on { State::Active } else { State::Inactive };
     let command = SetState::<T> { id, state, of: PhantomData };
-    let done = service.submit(InstanceId(asked.instance), Caller::operator(), &command).await;
-    let saved = done.map_err(|error| not_done(&error))?.reply;
+    let done = hands.service.submit(InstanceId(asked.instance), Caller::operator(), &command);
+    let saved = hands.in_time(done).await?.reply;
     Ok(Json(json!({ "id": saved.id, "revision": saved.revision })).into_response())
 }
 
 /// The id of what is asked for, as of now.
-async fn find(service: &Service, asked: &Switch) -> Result<Id, Refused> {
-    let view = service.backend.view(Freshness::Linearizable).await;
-    let view = view.map_err(|error| refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error))?;
+async fn find(hands: &Hands, asked: &Switch) -> Result<Id, Refused> {
+    let view = hands.view().await?;
     let reader = view.reader(InstanceId(asked.instance));
     let found = match asked.noun {
         Noun::User => user(&reader, &asked.name),

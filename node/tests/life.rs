@@ -173,3 +173,26 @@ fn a_log_without_its_node_is_left_alone() {
     run(&node("serve", &dir)).refused(16);
     assert!(dir.join("log").exists());
 }
+
+#[test]
+fn a_doctor_names_both_ways_into_an_empty_folder_and_looks_at_each_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = folder.path().join("data");
+    let dir = dir.to_str().unwrap();
+    let done = run(&[
+        "doctor",
+        "--data-dir",
+        dir,
+        "--listen",
+        "127.0.0.1:0",
+        "--operations-listen",
+        "127.0.0.1:0",
+        "--peers-listen",
+        &address,
+    ]);
+    let said = done.refused(16);
+    assert!(said.contains("conclave init") && said.contains("conclave join"), "{said}");
+    assert!(done.out.contains(&format!("peers.listen: {address} is in use")), "{done:?}");
+}

@@ -100,8 +100,11 @@ fn reasons_of(status: &Status) -> Vec<String> {
 
 async fn ready(State(operations): State<Operations>) -> Response {
     let reasons = operations.reasons();
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
+    let shown = Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }));
+    if reasons.is_empty() {
+        return shown.into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], shown).into_response()
 }
 
 pub(crate) async fn cluster(State(operations): State<Operations>) -> Response {

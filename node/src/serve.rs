@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::operations::Operations;
 use crate::wire::Node;
-use crate::{folder, jobs, listener, routes, telemetry, wire};
+use crate::{alarms, folder, jobs, listener, routes, telemetry, wire};
 use axum::Router;
 use identity::cluster::node::FOUNDER;
 use raft::Clock;
@@ -92,6 +92,7 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     let routes = Arc::new(OnceLock::new());
     let early = routes::once_there(Arc::clone(&routes));
     let public = tokio::spawn(listener::serve(public, early, stopping.clone()));
+    let told = tokio::spawn(alarms::told::run(side.clone()));
     let hands = Arc::new(OnceLock::new());
     let admin = Admin { hands: Arc::clone(&hands), operations: side.clone(), drained: drained.clone() };
     let admin = tokio::spawn(admin::serve(admin::bind(&config.data_dir)?, admin, stopping));
@@ -112,7 +113,7 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
         place: Arc::clone(&node.place),
         operations: side,
     });
-    let sides = vec![operations, admin, public];
+    let sides = vec![operations, admin, public, told];
     Ok(Open { node, made, public: routes, addresses, stop, serving, drained, sides, begun })
 }
 

@@ -16,9 +16,14 @@ fn a_node_begins_a_cluster_serves_and_stops() {
     let cluster = node.cluster();
     assert_eq!((&cluster["role"], &cluster["ready"]), (&"leader".into(), &true.into()), "{cluster}");
     let metrics = get(&node.operations, "/metrics").1;
-    for name in
-        ["conclave_ready 1", "conclave_applied_index", "conclave_log_bytes", "conclave_resident_bytes"]
-    {
+    for name in [
+        "conclave_ready 1",
+        "conclave_applied_index",
+        "conclave_log_bytes",
+        "conclave_resident_bytes",
+        "conclave_disk_free_bytes",
+        "conclave_certificate_end_timestamp_seconds",
+    ] {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }
     let done = node.signal(Signal::TERM);

@@ -5,7 +5,7 @@ use identity::encoding::encode;
 use identity::envelope::Envelope;
 use identity::execute::look_up;
 use identity::time::Timestamp;
-use raft::{Clock, Cluster, Submitted};
+use raft::{Clock, Cluster, NotApplied, Submitted};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::State;
@@ -53,7 +53,11 @@ impl ClusterBackend {
             }
             Submitted::NotApplied(why) => {
                 metrics::counter!(COMMANDS, "outcome" => "not_applied").increment(1);
-                tracing::warn!(%why, number = envelope.number, "a command was not applied");
+                if why == NotApplied::Withdrawn {
+                    tracing::debug!(%why, number = envelope.number, "a command was not applied");
+                } else {
+                    tracing::warn!(%why, number = envelope.number, "a command was not applied");
+                }
                 Err(SubmitError::NotApplied("the cluster did not take the command"))
             }
             Submitted::Unknown => {
@@ -82,7 +86,12 @@ impl ClusterBackend {
 
     async fn look(&self, freshness: Freshness) -> Result<View, Unavailable> {
         let view = self.cluster.view(inward(freshness)).await.map_err(|why| {
-            tracing::warn!(%why, "a view was not given");
+            // One that has withdrawn said so when it did.
+            if why == raft::Unavailable::Withdrawn {
+                tracing::debug!(%why, "a view was not given");
+            } else {
+                tracing::warn!(%why, "a view was not given");
+            }
             Unavailable
         })?;
         let applied = view.applied().map_err(|error| {

@@ -40,9 +40,17 @@ pub(crate) async fn run(config: &Config, deep: bool, form: Form) -> Outcome<()> 
             findings.push(key(config).await);
             findings.push(lock(&dir));
         }
-        Ok(None) => {
-            findings.push(bad("data folder", &storage::Error::NoIdentity { path: dir.clone() }.into()))
-        }
+        Ok(None) => findings.push(bad(
+            "data folder",
+            &Failure::new(
+                Class::NoData,
+                format_args!(
+                    "{} holds no node: `conclave init` begins a cluster in it, `conclave join` makes it a member of \
+                     one that runs; or correct data_dir",
+                    dir.display()
+                ),
+            ),
+        )),
         Err(error) => findings.push(bad("data folder", &error.into())),
     }
     findings.push(space(&dir));
@@ -50,6 +58,7 @@ pub(crate) async fn run(config: &Config, deep: bool, form: Form) -> Outcome<()> 
     // A running node holds its own addresses.
     if !in_use {
         findings.push(port("public.listen", config.public_listen).await);
+        findings.push(port("peers.listen", config.peers_listen).await);
         findings.push(port("operations.listen", config.operations_listen).await);
     }
     if deep && !in_use {

@@ -93,7 +93,19 @@ pub(crate) fn storage_class(error: &storage::Error) -> Class {
 
 impl From<storage::Error> for Failure {
     fn from(error: storage::Error) -> Failure {
-        Failure::new(storage_class(&error), error)
+        let class = storage_class(&error);
+        match error {
+            // The store knows no commands, and this is where an operator has to know them.
+            storage::Error::LogTailLost { last, synced } => Failure::new(
+                class,
+                format_args!(
+                    "the log ends at index {last}, but this node had synced index {synced}: this is an older copy, do \
+                     not start it as it is. Wipe the data folder, `conclave token create` on a member, and \
+                     `conclave join` here; where there is no other member, restore the newest copy of the whole folder"
+                ),
+            ),
+            error => Failure::new(class, error),
+        }
     }
 }
 
@@ -138,5 +150,19 @@ pub(crate) fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) ->
             format_args!("no space left on the device of {path} ({doing}): free some and start again"),
         ),
         _ => Failure::new(Class::Io, format_args!("{doing} {path} failed: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_copy_is_told_the_way_out() {
+        let failure = Failure::from(storage::Error::LogTailLost { last: 46, synced: 49 });
+        assert_eq!(failure.class, Class::LogTailLost);
+        for part in ["index 46", "index 49", "Wipe", "`conclave token create`", "`conclave join`"] {
+            assert!(failure.text.contains(part), "{}", failure.text);
+        }
     }
 }

@@ -201,13 +201,8 @@ pub(crate) async fn open(config: &Config) -> Outcome<ClusterKey> {
     };
     ClusterKey::unwrap(&master, &wrapped).await.map_err(|error| match error {
         crypto::Error::UnknownMasterKey { id } => {
-            let have: Vec<&str> = master.ids().collect();
-            let text = format!(
-                "this data folder needs the master key {id}, but {} is configured: give the right one in \
-                 master_key_file or CONCLAVE_MASTER_KEY, or correct data_dir",
-                have.join(", ")
-            );
-            Failure::new(Class::MasterKey, text)
+            let Failure { class, text } = other_master_key(config, &master, "this data folder", &id);
+            Failure::new(class, format_args!("{text}, or correct data_dir"))
         }
         other => Failure::new(Class::MasterKey, format_args!("{}: {other}", path.display())),
     })
@@ -242,8 +237,29 @@ pub(crate) fn no_master_key(dir: &Path, wanted: Option<&str>) -> Failure {
     Failure::new(Class::MasterKey, text)
 }
 
+/// Says which master key `who` needs, which others there are, and where they come from.
+pub(crate) fn other_master_key(config: &Config, have: &MasterKeys, who: &str, wanted: &str) -> Failure {
+    let have: Vec<&str> = have.ids().collect();
+    let file = master_key_file(config).map(|path| path.display().to_string());
+    let variable = config.master_key.as_ref().map(|_| "CONCLAVE_MASTER_KEY".to_owned());
+    let places: Vec<String> = variable.into_iter().chain(file).collect();
+    let text = format!(
+        "{who} needs the master key {wanted}, but {} holds {}: give the right one in master_key_file or \
+         CONCLAVE_MASTER_KEY",
+        places.join(" and "),
+        have.join(", ")
+    );
+    Failure::new(Class::MasterKey, text)
+}
+
 fn is_given(config: &Config) -> bool {
     config.master_key.is_some() || config.master_key_file.is_some()
+}
+
+/// The file that is read for master keys, if one is.
+fn master_key_file(config: &Config) -> Option<PathBuf> {
+    let own = config.data_dir.join(MASTER_KEY);
+    config.master_key_file.clone().or_else(|| (!is_given(config) && own.exists()).then_some(own))
 }
 
 /// The configured master keys; those of the environment stand before those of the file. `None` if there is none.
@@ -252,8 +268,7 @@ pub(crate) fn master_keys(config: &Config) -> Outcome<Option<MasterKeys>> {
     if let Some(keys) = &config.master_key {
         text = Secret::new(format!("{} ", keys.expose()));
     }
-    let own = config.data_dir.join(MASTER_KEY);
-    let file = config.master_key_file.clone().or_else(|| (!is_given(config) && own.exists()).then_some(own));
+    let file = master_key_file(config);
     if let Some(path) = &file {
         let read = fs::read_to_string(path).map(Secret::new).map_err(|error| {
             let path = path.display();

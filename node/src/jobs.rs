@@ -23,7 +23,8 @@ const SWEEPS_MAX: usize = 100;
 pub(crate) async fn run(service: Service, cluster: Cluster, mut stop: watch::Receiver<bool>) {
     loop {
         let mut pause = PAUSE_MAX;
-        if cluster.status().role == Role::Leader {
+        let status = cluster.status();
+        if status.role == Role::Leader && status.withdrawn.is_none() {
             let looked = tokio::select! {
                 looked = look(&service) => looked,
                 _ = stop.wait_for(|stop| *stop) => return,

@@ -244,7 +244,7 @@ pub(crate) async fn join(config: &Config, token: &str) -> Outcome<u64> {
         return Err(folder::no_master_key(dir, Some(&token.master_key)));
     };
     if !master.ids().any(|id| id == token.master_key) {
-        return Err(folder::no_master_key(dir, Some(&token.master_key)));
+        return Err(folder::other_master_key(config, &master, "the cluster", &token.master_key));
     }
     let attempt = attempt(&dir.join(ATTEMPT))?;
     let question = Question {

@@ -60,6 +60,9 @@ impl Membership {
 
     async fn look(&mut self) -> Result<(), String> {
         let Membership { service, cluster, me, address, .. } = self;
+        if cluster.status().withdrawn.is_some() {
+            return Ok(());
+        }
         let view = service.backend.view(Freshness::Stale).await.map_err(|error| error.to_string())?;
         let nodes = node::nodes(&view.reader(SYSTEM)).map_err(|fault| fault.0)?;
         let mine = nodes.iter().find(|node| node.number == *me);

@@ -1,7 +1,8 @@
 //! The operations side, on a listener of its own: is it alive, is it ready, how is it.
 
+use crate::alarms::{self, Alarm};
+use crate::members;
 use crate::routes::problem;
-use crate::{alarms, members};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -58,6 +59,12 @@ impl Operations {
         self.cluster.get().map(Cluster::status)
     }
 
+    /// What an operator should know now; nothing before the cluster has started.
+    pub(crate) fn alarms(&self) -> Vec<Alarm> {
+        let now_secs = self.clock.wall_ms() / 1000;
+        self.status().map(|status| alarms::alarms(&status, now_secs)).unwrap_or_default()
+    }
+
     /// Why the node does not serve; empty when it does.
     pub(crate) fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
@@ -100,8 +107,11 @@ fn reasons_of(status: &Status) -> Vec<String> {
 
 async fn ready(State(operations): State<Operations>) -> Response {
     let reasons = operations.reasons();
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
+    let shown = Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }));
+    if reasons.is_empty() {
+        return shown.into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], shown).into_response()
 }
 
 pub(crate) async fn cluster(State(operations): State<Operations>) -> Response {
@@ -133,7 +143,8 @@ impl Operations {
         let mut shown = of_node(status);
         shown["ready"] = json!(reasons.is_empty());
         shown["may_fail"] = json!(alarms::may_fail(status));
-        shown["alarms"] = json!(alarms::alarms(status, now_secs));
+        let alarms = alarms::alarms(status, now_secs);
+        shown["alarms"] = alarms.into_iter().map(|alarm| alarm.text).collect();
         // What one that has withdrawn knows of the others is old.
         let known = status.members.keys().filter(|node| status.withdrawn.is_none() || **node == status.node);
         let members = known.map(|node| {
@@ -234,15 +245,13 @@ async fn render(State(operations): State<Operations>) -> Response {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "no_metrics", "metrics are not gathered");
     };
     let status = operations.status();
-    let now_secs = operations.clock.wall_ms() / 1000;
-    let alarms = status.as_ref().map_or(0, |status| alarms::alarms(status, now_secs).len());
-    measure(status.as_ref(), operations.reasons().is_empty(), alarms);
+    measure(status.as_ref(), operations.reasons().is_empty(), operations.alarms().len());
     metrics.run_upkeep();
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, metrics.render()).into_response()
 }
 
-const GAUGES: [(&str, &str); 18] = [
+const GAUGES: [(&str, &str); 20] = [
     ("conclave_ready", "Whether the node serves."),
     ("conclave_leader", "Whether the node leads."),
     ("conclave_term", "The current term."),
@@ -253,7 +262,10 @@ const GAUGES: [(&str, &str); 18] = [
     ("conclave_log_entries_proposed", "Entries proposed by this node since its start."),
     ("conclave_log_commands_proposed", "Commands in them."),
     ("conclave_queued_bytes", "Bytes of commands that wait or are in flight."),
-    ("conclave_clock_behind_seconds", "How far the wall clock is behind log time; more than 1 is an alarm."),
+    (
+        "conclave_clock_behind_seconds",
+        "How far the wall clock was behind log time when this node, as leader, stamped its last entry; 0 if it never did.",
+    ),
     ("conclave_resident_bytes", "Resident memory of the process."),
     ("conclave_read_rounds", "Rounds of ReadIndex begun by this node since its start; reads share them."),
     ("conclave_withdrawn", "Whether the node has withdrawn, because its state differs or it was removed."),
@@ -264,6 +276,11 @@ const GAUGES: [(&str, &str); 18] = [
         "How far the wall clock is ahead of the cluster's median; beyond 2 the node is not ready.",
     ),
     ("conclave_alarms", "How many alarms `conclave cluster status` shows."),
+    ("conclave_disk_free_bytes", "Bytes that are free where the data is."),
+    (
+        "conclave_certificate_end_timestamp_seconds",
+        "When the certificate that this node shows the others ends, in seconds since the Unix epoch.",
+    ),
 ];
 
 fn describe() {
@@ -297,14 +314,21 @@ fn measure(status: Option<&Status>, ready: bool, alarms: usize) {
         status.rounds as f64,
         flag(status.withdrawn.is_some()),
         status.voters.len() as f64,
-        status.neighbours.values().filter(|neighbour| alarms::answers(neighbour, status)).count() as f64
-            + 1.0,
+        answering(status) as f64,
         status.clock_ahead_ms.unwrap_or_default() as f64 / 1000.0,
         alarms as f64,
+        status.about.disk_free as f64,
+        status.about.certificate_ends as f64,
     ];
     for ((name, _), value) in GAUGES.into_iter().zip(values) {
         gauge!(name).set(value);
     }
+}
+
+/// How many members answer, this one included.
+fn answering(status: &Status) -> usize {
+    let others = status.neighbours.values().filter(|neighbour| alarms::answers(neighbour, status));
+    1 + if status.withdrawn.is_none() { others.count() } else { 0 }
 }
 
 /// Resident memory as the kernel counts it.

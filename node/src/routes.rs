@@ -14,8 +14,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::Limited;
 use raft::Clock;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
+use tower::ServiceExt;
 
 /// Names the node that answered, in every answer of the public side.
 pub(crate) const SERVED_BY: HeaderName = HeaderName::from_static("conclave-served-by");
@@ -30,6 +31,22 @@ pub(crate) fn public(
     let hands =
         Hands { clock, entropy: Arc::clone(&service.entropy), node: HeaderValue::from(node), drained };
     rooms(service).fallback(nowhere).layer(from_fn_with_state(hands, around))
+}
+
+/// The public side from the moment that its address is taken: "not yet" until the routes are there.
+pub(crate) fn once_there(routes: Arc<OnceLock<Router>>) -> Router {
+    Router::new().fallback(async move |request: Request| match routes.get() {
+        Some(routes) => match routes.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+        None => {
+            let mut response =
+                problem(StatusCode::SERVICE_UNAVAILABLE, "starting", "the node starts; try again");
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+    })
 }
 
 /// What is needed around a request.
@@ -182,6 +199,21 @@ mod tests {
         assert_eq!(host("http://a:1/x", None), Some("a:1".into()));
         assert_eq!(host("http://a:1/x", Some("A:1")), Some("A:1".into()));
         assert_eq!(host("http://a/x", Some("b")), None);
+    }
+
+    #[tokio::test]
+    async fn before_the_routes_are_there_everybody_is_told_when_to_come_again() {
+        let routes = Arc::new(OnceLock::new());
+        let router = once_there(Arc::clone(&routes));
+        let ask = async || {
+            let request = http::Request::get("/x").body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap()
+        };
+        let early = ask().await;
+        assert_eq!(early.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(early.headers()[header::RETRY_AFTER], "1");
+        routes.set(Router::new().route("/x", axum::routing::get(|| async { "there" }))).unwrap();
+        assert_eq!(ask().await.status(), StatusCode::OK);
     }
 
     #[test]

@@ -6,13 +6,13 @@ use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::operations::Operations;
 use crate::wire::Node;
-use crate::{folder, jobs, listener, routes, telemetry, wire};
+use crate::{alarms, folder, jobs, listener, routes, telemetry, wire};
+use axum::Router;
 use identity::cluster::node::FOUNDER;
 use raft::Clock;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,7 +27,7 @@ pub(crate) struct Open {
     pub(crate) node: Node,
     /// What was made on the way.
     pub(crate) made: folder::Made,
-    public: TcpListener,
+    public: Arc<OnceLock<Router>>,
     addresses: Addresses,
     stop: watch::Sender<bool>,
     serving: watch::Sender<bool>,
@@ -58,8 +58,8 @@ pub(crate) struct Serving {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Takes both addresses, opens or makes the data folder and starts agreement. The operations side answers from the
-/// beginning, so that a long recovery can be watched.
+/// Takes the addresses, opens or makes the data folder and starts agreement. The operations side answers from the
+/// beginning, so that a long recovery can be watched; the public side says meanwhile that it does not serve yet.
 pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
     let begun = SystemClock.monotonic();
     listener::raise_descriptors();
@@ -89,6 +89,10 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
         metrics,
     };
     let operations = tokio::spawn(listener::serve(operations, side.clone().router(), stopping.clone()));
+    let routes = Arc::new(OnceLock::new());
+    let early = routes::once_there(Arc::clone(&routes));
+    let public = tokio::spawn(listener::serve(public, early, stopping.clone()));
+    let told = tokio::spawn(alarms::told::run(side.clone()));
     let hands = Arc::new(OnceLock::new());
     let admin = Admin { hands: Arc::clone(&hands), operations: side.clone(), drained: drained.clone() };
     let admin = tokio::spawn(admin::serve(admin::bind(&config.data_dir)?, admin, stopping));
@@ -109,7 +113,8 @@ pub(crate) async fn open(config: &mut Config) -> Outcome<Open> {
         place: Arc::clone(&node.place),
         operations: side,
     });
-    Ok(Open { node, made, public, addresses, stop, serving, drained, sides: vec![operations, admin], begun })
+    let sides = vec![operations, admin, public, told];
+    Ok(Open { node, made, public: routes, addresses, stop, serving, drained, sides, begun })
 }
 
 impl Open {
@@ -131,7 +136,7 @@ impl Open {
         let (service, cluster) = (node.service.clone(), node.cluster.clone());
         let mut membership = node.membership();
         membership.look_once().await;
-        tasks.push(tokio::spawn(listener::serve(public, router, stopping.clone())));
+        let _ = public.set(router);
         tasks.push(tokio::spawn(jobs::run(service, cluster, stopping.clone())));
         tasks.push(tokio::spawn(membership.run(stopping)));
         serving.send_replace(true);

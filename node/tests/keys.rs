@@ -32,7 +32,10 @@ fn a_wrong_master_key_names_the_one_that_is_wanted() {
     assert!(!dir.join("master.key").exists(), "a configured key needs no file");
     let done = run_with(&node("serve", &dir), &[("CONCLAVE_MASTER_KEY", OTHER)]);
     let line = done.refused(4);
-    assert!(line.contains("needs the master key ") && line.contains("is configured"), "{line}");
+    assert!(
+        line.contains("needs the master key ") && line.contains("but CONCLAVE_MASTER_KEY holds "),
+        "{line}"
+    );
     assert!(!done.err.contains(OTHER) && !done.err.contains(KEY));
     let done = run_with(&node("serve", &dir), &[("CONCLAVE_MASTER_KEY", "short")]);
     assert!(done.refused(4).contains("64 hex characters"));

@@ -16,9 +16,14 @@ fn a_node_begins_a_cluster_serves_and_stops() {
     let cluster = node.cluster();
     assert_eq!((&cluster["role"], &cluster["ready"]), (&"leader".into(), &true.into()), "{cluster}");
     let metrics = get(&node.operations, "/metrics").1;
-    for name in
-        ["conclave_ready 1", "conclave_applied_index", "conclave_log_bytes", "conclave_resident_bytes"]
-    {
+    for name in [
+        "conclave_ready 1",
+        "conclave_applied_index",
+        "conclave_log_bytes",
+        "conclave_resident_bytes",
+        "conclave_disk_free_bytes",
+        "conclave_certificate_end_timestamp_seconds",
+    ] {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }
     let done = node.signal(Signal::TERM);
@@ -172,4 +177,27 @@ fn a_log_without_its_node_is_left_alone() {
     std::fs::remove_file(dir.join("node.json")).unwrap();
     run(&node("serve", &dir)).refused(16);
     assert!(dir.join("log").exists());
+}
+
+#[test]
+fn a_doctor_names_both_ways_into_an_empty_folder_and_looks_at_each_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = folder.path().join("data");
+    let dir = dir.to_str().unwrap();
+    let done = run(&[
+        "doctor",
+        "--data-dir",
+        dir,
+        "--listen",
+        "127.0.0.1:0",
+        "--operations-listen",
+        "127.0.0.1:0",
+        "--peers-listen",
+        &address,
+    ]);
+    let said = done.refused(16);
+    assert!(said.contains("conclave init") && said.contains("conclave join"), "{said}");
+    assert!(done.out.contains(&format!("peers.listen: {address} is in use")), "{done:?}");
 }

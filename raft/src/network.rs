@@ -76,14 +76,14 @@ impl Link {
     }
 }
 
-/// The text of a status with what caused it, such as a refused connection. A cause that repeats what is said already
-/// is left out.
+/// The text of a status with what caused it, such as a refused connection. What is said already is left out, and so is
+/// the library's word for any trouble at all.
 pub(crate) fn said(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
         let more = error.to_string();
-        if !text.ends_with(&more) {
+        if !text.contains(&more) && more != "transport error" {
             text = format!("{text}: {more}");
         }
         cause = error.source();

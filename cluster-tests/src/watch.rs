@@ -193,3 +193,42 @@ impl Eye {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(looks: &[(u64, Outcome<bool>)]) -> Watch {
+        let look = |(from, outcome): &(u64, Outcome<bool>)| Look {
+            way: "userinfo",
+            node: 1,
+            from: Duration::from_millis(*from),
+            outcome: outcome.clone(),
+        };
+        let looks = looks.iter().map(look).collect();
+        Watch { looks: Arc::new(Mutex::new(looks)), clock: Clock::start(), tasks: Vec::new() }
+    }
+
+    #[test]
+    fn who_is_let_in_too_late_is_found() {
+        let at = Duration::from_millis;
+        let watch = seen(&[
+            (10, Outcome::Done(true)),
+            (40, Outcome::Done(true)),
+            (50, Outcome::Unknown(String::new())),
+            (60, Outcome::Done(false)),
+        ]);
+        assert!(watch.is_closed_after(at(40)).is_ok());
+        assert!(watch.is_closed_after(at(39)).is_err());
+        assert_eq!((watch.latest_accepted(at(30)), watch.latest_accepted(at(45))), (at(10), at(0)));
+    }
+
+    #[test]
+    fn a_node_that_cannot_know_has_refused_nobody() {
+        let open = seen(&[(10, Outcome::Done(true)), (20, Outcome::Unknown(String::new()))]);
+        assert!(open.was_always_open().is_ok());
+        for refused in [Outcome::Done(false), Outcome::Refused("invalid_client".to_owned())] {
+            assert!(seen(&[(10, Outcome::Done(true)), (20, refused)]).was_always_open().is_err());
+        }
+    }
+}

@@ -126,31 +126,37 @@ impl Votes {
         all.insert(node);
         let waits = raft::spare(&all, &voters) == Some(node);
         let number = all.len();
-        let why = format!(
-            "as a spare: {number} voters would survive no more failures than {}; it votes once a voter is removed or \
-             demoted, or one more node has joined and caught up",
+        let spare = format!(
+            "waits as a spare: {number} voters would survive no more failures than {}; it votes once a voter is removed \
+             or demoted, or one more node has joined and caught up",
             number.saturating_sub(1)
         );
+        let lacks = if self.is_heard(node) { "has not caught up yet" } else { "does not answer: start it" };
         match (has_caught_up(node, &self.status), waits) {
-            (true, true) => format!("Node {node} waits {why}"),
+            (true, true) => format!("Node {node} {spare}"),
             (true, false) => format!("Node {node} is wanted as a voter; it votes in a moment"),
-            (false, true) => format!("{}; it waits {why}", self.lacks(node)),
-            (false, false) => format!("{}; it votes once it has caught up", self.lacks(node)),
+            (false, true) => {
+                format!("Node {node} is wanted as a voter, but {lacks}. Once it has caught up, it {spare}")
+            }
+            (false, false) => {
+                format!("Node {node} is wanted as a voter, but {lacks}. It votes once it has caught up")
+            }
         }
     }
 
-    /// Why a node can't vote yet, and what to do.
-    fn lacks(&self, node: u64) -> String {
+    fn is_heard(&self, node: u64) -> bool {
         let neighbour = self.status.neighbours.get(&node);
-        match neighbour.filter(|neighbour| alarms::answers(neighbour, &self.status)) {
-            None => format!(
-                "Node {node} does not answer: start it, and wait until `conclave cluster status` shows it ready"
-            ),
-            Some(_) => format!(
-                "Node {node} is not ready, because it has not caught up, is drained or has a wrong clock: wait until \
-                 `conclave cluster status` shows it ready"
-            ),
-        }
+        node == self.status.node || neighbour.is_some_and(|heard| alarms::answers(heard, &self.status))
+    }
+
+    /// Why a node can't take another's place, and what to do.
+    fn lacks(&self, node: u64) -> String {
+        let why = if self.is_heard(node) {
+            "is not ready, because it has not caught up, is drained or has a wrong clock: wait"
+        } else {
+            "does not answer: start it, and wait"
+        };
+        format!("node {node} {why} until `conclave cluster status` shows it ready")
     }
 
     fn wanted(&self) -> BTreeSet<u64> {

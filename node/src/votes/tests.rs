@@ -149,7 +149,7 @@ fn a_promoted_node_is_told_what_it_waits_for() {
     check(&[Voter, Spare], "waits as a spare: 2 voters would survive no more failures than 1;");
     check(&[Voter, Voter, Voter, Spare], "waits as a spare: 4 voters would survive no more failures than 3;");
     check(&[Voter, Voter, Voter, Spare, Spare], "it votes in a moment");
-    check(&[Voter, Voter, Behind], "shows it ready; it votes once it has caught up");
+    check(&[Voter, Voter, Behind], "but has not caught up yet. It votes once it has caught up");
     check(&[Voter, Voter, Unheard], "does not answer: start it");
-    check(&[Voter, Voter, Voter, Unheard], "it waits as a spare: 4 voters");
+    check(&[Voter, Voter, Voter, Unheard], "Once it has caught up, it waits as a spare: 4 voters");
 }

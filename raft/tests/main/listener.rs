@@ -1,0 +1,53 @@
+//! What the listener for peers does with callers who mean no good, or have gone.
+
+use bytes::Bytes;
+use tonic::{Code, Status};
+
+use crate::caller::{Caller, head};
+use crate::group::{Group, credentials, identity};
+use crate::support::PATIENCE;
+
+const METHODS: [&str; 9] =
+    ["Append", "Replicate", "Vote", "Transfer", "Snapshot", "Forward", "ReadIndex", "Greet", "Unheard"];
+
+async fn soon<T>(what: &str, answer: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("{what} takes too long"))
+}
+
+fn refused(answer: Result<(), Status>) -> (Code, String) {
+    let status = answer.unwrap_err();
+    (status.code(), status.message().to_owned())
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_before_he_has_sent_his_message() {
+    let group = Group::new(1).await;
+    let stranger = Caller::new(&group, 1, None);
+    for method in METHODS {
+        let answer = soon(method, stranger.begin(method, &head(&identity(2), 1))).await;
+        let expected = (Code::Unauthenticated, "only members of the cluster may call this".to_owned());
+        assert_eq!(refused(answer), expected, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_whose_call_is_not_for_this_node_is_refused_before_he_has_sent_his_message() {
+    let group = Group::new(1).await;
+    let member = Caller::new(&group, 1, Some(&credentials(&group.authority, &identity(2))));
+    for method in ["Append", "Snapshot", "Forward"] {
+        let answer = soon(method, member.begin(method, &head(&identity(2), 3))).await;
+        let expected = r#"conclave-target is "3" in the call, but "1" here"#.to_owned();
+        assert_eq!(refused(answer), (Code::FailedPrecondition, expected), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_stranger_says_to_join_is_short() {
+    let group = Group::new(1).await;
+    let stranger = Caller::new(&group, 1, None);
+    let head = head(&identity(2), 1);
+    let join = |bytes| stranger.call("Join", &head, Bytes::from(vec![b'a'; bytes]));
+    assert_eq!(refused(join(4000).await), (Code::FailedPrecondition, "no".to_owned()));
+    let (code, text) = refused(join(5000).await);
+    assert_eq!(code, Code::OutOfRange, "{text}");
+}

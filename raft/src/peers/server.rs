@@ -25,7 +25,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::arrivals::{Caller, Ways, accept};
-use super::dial::{MESSAGE_BYTES_MAX, WINDOW_BYTES};
+use super::dial::{ALIVE_EVERY, ALIVE_WAIT, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use super::service::peers_server::{Peers, PeersServer};
 use super::tls::Tls;
 use super::{snapshot, wire};
@@ -88,12 +88,12 @@ pub(crate) async fn serve(listener: TcpListener, tls: Arc<Tls>, desk: Desk, mut 
     let service = Arc::new(Service { desk, joins: Semaphore::new(JOINS_MAX) });
     let (ways, members, strangers) = Ways::new();
     let accepting = tokio::spawn(accept(listener, tls, identity, ways));
-    let for_members = Server::builder()
+    let for_members = builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .max_concurrent_streams(STREAMS_MAX)
         .serve_with_incoming(admitted(Arc::clone(&service)), members);
-    let for_strangers = Server::builder()
+    let for_strangers = builder()
         .initial_stream_window_size(JOIN_WINDOW_BYTES)
         .initial_connection_window_size(JOIN_WINDOW_BYTES)
         .max_concurrent_streams(JOIN_STREAMS_MAX)
@@ -106,6 +106,11 @@ pub(crate) async fn serve(listener: TcpListener, tls: Arc<Tls>, desk: Desk, mut 
         _ = stop.wait_for(|stop| *stop) => {}
     }
     accepting.abort();
+}
+
+/// A listener that notices callers who have vanished.
+fn builder() -> Server {
+    Server::builder().http2_keepalive_interval(Some(ALIVE_EVERY)).http2_keepalive_timeout(Some(ALIVE_WAIT))
 }
 
 /// The service for members.

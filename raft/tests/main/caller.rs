@@ -31,6 +31,11 @@ pub(crate) fn head(identity: &NodeIdentity, target: u64) -> Vec<(&'static str, S
     ]
 }
 
+/// A connection through TLS to a node of the group, with a certificate or without.
+pub(crate) async fn connect(group: &Group, node: u64, proof: Option<&Credentials>) -> TlsStream<TcpStream> {
+    handshake(group.addresses[&node], config(group, proof), name(node)).await.unwrap()
+}
+
 fn config(group: &Group, proof: Option<&Credentials>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(group.authority.certificate().to_vec())).unwrap();

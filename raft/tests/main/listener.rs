@@ -1,9 +1,10 @@
 //! What the listener for peers does with callers who mean no good, or have gone.
 
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::{Code, Status};
 
-use crate::caller::{Caller, head};
+use crate::caller::{Caller, connect, head};
 use crate::group::{Group, credentials, identity};
 use crate::support::PATIENCE;
 
@@ -50,4 +51,15 @@ async fn what_a_stranger_says_to_join_is_short() {
     assert_eq!(refused(join(4000).await), (Code::FailedPrecondition, "no".to_owned()));
     let (code, text) = refused(join(5000).await);
     assert_eq!(code, Code::OutOfRange, "{text}");
+}
+
+#[tokio::test]
+async fn a_member_that_vanished_is_noticed() {
+    /// The preface of HTTP/2, and settings that change nothing.
+    const BEGINNING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let group = Group::new(1).await;
+    let mut gone = connect(&group, 1, Some(&credentials(&group.authority, &identity(2)))).await;
+    gone.write_all(BEGINNING).await.unwrap();
+    // It never answers what it reads here. The end comes with a word of TLS or without one.
+    let _ = soon("the end", gone.read_to_end(&mut Vec::new())).await;
 }

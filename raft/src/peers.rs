@@ -1,7 +1,7 @@
 //! The protocol between nodes: tonic over mutual TLS, one service.
 //!
-//! `wire` says what is spoken, `tls` and `names` who may speak, `dial` makes connections, `server` answers them,
-//! `snapshot` is the one long message. What openraft asks of all this is in `network`.
+//! `wire` says what is spoken, `tls` and `names` who may speak, `dial` makes connections, `arrivals` takes them
+//! in (to `places` while they are strangers'), `server` answers them, `snapshot` is the one long message. What openraft asks of all this is in `network`.
 
 pub(crate) mod dial;
 pub(crate) mod names;
@@ -9,6 +9,9 @@ pub(crate) mod server;
 pub(crate) mod snapshot;
 pub(crate) mod tls;
 pub(crate) mod wire;
+
+mod arrivals;
+mod places;
 
 /// The generated client and server.
 mod service {

@@ -30,11 +30,11 @@ use super::wire;
 
 /// How long a connection may take to be made. Longer than three packets lost in a row, shorter than an election is
 /// waited for.
-const CONNECT_MAX: Duration = Duration::from_secs(1);
-/// How often a connection is asked whether its other end is there, and how long an answer may take: what a cut cable
-/// leaves is noticed then, and made anew.
-const ALIVE_EVERY: Duration = Duration::from_secs(2);
-const ALIVE_WAIT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// How often a connection is asked by both ends whether the other is there, and how long an answer may take: what a cut
+/// cable leaves is noticed then, and made anew.
+pub(super) const ALIVE_EVERY: Duration = Duration::from_secs(2);
+pub(super) const ALIVE_WAIT: Duration = Duration::from_secs(3);
 /// The largest message, both ways: an entry may have 1 MiB, a message of entries about twice that.
 pub(super) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// What may be under way on a connection without being taken: more than a message of entries.

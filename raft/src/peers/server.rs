@@ -1,11 +1,11 @@
-//! The listener for peers: who calls is read from his certificate, what he may ask is looked at before anything else.
+//! The listeners for peers: who calls is read from his certificate, what he may ask is looked at before anything else.
 //!
-//! A caller without a certificate may ask to join and nothing else. A member that was removed is refused from the
-//! moment this node has applied its removal; a call that was meant for another node, cluster or lineage is refused
-//! always, so that an address that changed hands can't mix two clusters.
+//! A caller without a certificate may ask to join and nothing else: he is served apart, within small limits, and what
+//! else he asks is refused unread. A member that was removed is refused from the moment this node has applied its
+//! removal; a call that was meant for another node, cluster or lineage is refused always, so that an address that
+//! changed hands can't mix two clusters.
 
-use std::io;
-use std::pin::Pin;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,20 +15,21 @@ use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use openraft::ReadPolicy;
 use storage::{NodeIdentity, State};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::Sleep;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tonic::body::Body;
+use tonic::codegen::http;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::dial::{MESSAGE_BYTES_MAX, WINDOW_BYTES};
+use super::arrivals::{Caller, Ways, accept};
+use super::dial::{ALIVE_EVERY, ALIVE_WAIT, MESSAGE_BYTES_MAX, WINDOW_BYTES};
+use super::places::Claim;
 use super::service::peers_server::{Peers, PeersServer};
 use super::tls::Tls;
-use super::{names, snapshot, wire};
+use super::{snapshot, wire};
 use crate::membership;
 use crate::neighbours::{self, Herald, Neighbours};
 use crate::network::said;
@@ -42,18 +43,15 @@ pub(super) const CLUSTER: &str = "conclave-cluster";
 pub(super) const LINEAGE: &str = "conclave-lineage";
 pub(super) const TARGET: &str = "conclave-target";
 
-/// How long a caller may take to prove who he is.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-/// How many may be about to at once; further ones wait in the kernel's queue.
-const HANDSHAKES_MAX: usize = 64;
-/// How many connections those may have who have no certificate, and for how long: enough to join, nothing to gain by
-/// holding on to them.
-const STRANGERS_MAX: usize = 16;
-const STRANGER_TIME_MAX: Duration = Duration::from_secs(60);
-/// The pause after the system had no descriptor for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How many calls one connection may have under way.
+/// How many calls a member's connection may have under way.
 const STREAMS_MAX: u32 = 1024;
+/// The one thing that a caller without a certificate may ask, in how many bytes, how many times at once, with how much
+/// under way unread (HTTP/2 knows no smaller window of a connection), and how long he may take with the answer.
+const JOIN: &str = "/conclave.Peers/Join";
+const JOIN_BYTES_MAX: usize = 4 << 10;
+const JOIN_STREAMS_MAX: u32 = 2;
+const JOIN_WINDOW_BYTES: u32 = 64 << 10;
+const JOIN_CALL_MAX: Duration = Duration::from_secs(25);
 /// How long a round of ReadIndex may take here before its caller asks again.
 const ROUND_MAX: Duration = Duration::from_secs(1);
 /// How long a forwarded command is waited for at most, whatever its forwarder asked.
@@ -89,21 +87,22 @@ pub(crate) struct Desk {
 /// Serves peers until `stop` says so.
 pub(crate) async fn serve(listener: TcpListener, tls: Arc<Tls>, desk: Desk, mut stop: watch::Receiver<bool>) {
     let identity = desk.identity;
-    let service = PeersServer::new(Service { desk, joins: Semaphore::new(JOINS_MAX) })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let (accepted, arriving) = mpsc::channel(HANDSHAKES_MAX);
-    let accepting = tokio::spawn(accept(listener, tls, identity, accepted));
-    let arriving = stream::unfold(arriving, |mut arriving| async move {
-        arriving.recv().await.map(|connection| (Ok::<_, io::Error>(connection), arriving))
-    });
-    let server = Server::builder()
+    let service = Arc::new(Service { desk, joins: Semaphore::new(JOINS_MAX) });
+    let (ways, members, strangers) = Ways::new();
+    let accepting = tokio::spawn(accept(listener, tls, identity, ways));
+    let for_members = builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .max_concurrent_streams(STREAMS_MAX)
-        .serve_with_incoming(service, arriving);
+        .serve_with_incoming(admitted(Arc::clone(&service)), members);
+    let for_strangers = builder()
+        .initial_stream_window_size(JOIN_WINDOW_BYTES)
+        .initial_connection_window_size(JOIN_WINDOW_BYTES)
+        .max_concurrent_streams(JOIN_STREAMS_MAX)
+        .timeout(JOIN_CALL_MAX)
+        .serve_with_incoming(OnlyJoin::new(service), strangers);
     tokio::select! {
-        served = server => if let Err(error) = served {
+        served = async { tokio::try_join!(for_members, for_strangers) } => if let Err(error) = served {
             tracing::error!(%error, "the listener for peers has ended");
         },
         _ = stop.wait_for(|stop| *stop) => {}
@@ -111,114 +110,65 @@ pub(crate) async fn serve(listener: TcpListener, tls: Arc<Tls>, desk: Desk, mut 
     accepting.abort();
 }
 
-/// Takes connections in and has each prove itself, all at once, so that a slow one holds up nobody.
-async fn accept(
-    listener: TcpListener,
-    tls: Arc<Tls>,
-    identity: NodeIdentity,
-    accepted: mpsc::Sender<Connection>,
-) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a peer's connection was not accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let (tls, accepted, strangers) = (tls.server(), accepted.clone(), Arc::clone(&strangers));
-        tokio::spawn(async move {
-            let _ = stream.set_nodelay(true);
-            let proven = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(tls).accept(stream)).await;
-            match proven {
-                Ok(Ok(stream)) => {
-                    let caller = Caller(caller(&stream, &identity));
-                    let stay = match caller {
-                        Caller(Some(_)) => None,
-                        Caller(None) => {
-                            let Ok(permit) = strangers.try_acquire_owned() else { return };
-                            Some(Stay {
-                                ends: Box::pin(tokio::time::sleep(STRANGER_TIME_MAX)),
-                                _permit: permit,
-                            })
-                        }
-                    };
-                    // An error says that the listener is ending.
-                    let _ = accepted.send(Connection { stream, caller, stay }).await;
-                }
-                Ok(Err(error)) => tracing::debug!(%error, "a caller did not prove who he is"),
-                Err(_) => tracing::debug!("a caller took too long to prove who he is"),
-            }
-            drop(place);
-        });
+/// A listener that notices callers who have vanished.
+fn builder() -> Server {
+    Server::builder().http2_keepalive_interval(Some(ALIVE_EVERY)).http2_keepalive_timeout(Some(ALIVE_WAIT))
+}
+
+/// The service for members.
+fn admitted(service: Arc<Service>) -> InterceptedService<PeersServer<Service>, Admission> {
+    let server = PeersServer::from_arc(Arc::clone(&service))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    InterceptedService::new(server, Admission(service))
+}
+
+/// Admits each call by its head, before anything of its body is read.
+#[derive(Clone)]
+struct Admission(Arc<Service>);
+
+impl Interceptor for Admission {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let member = self.0.admit(&request)?;
+        request.extensions_mut().insert(member);
+        Ok(request)
     }
 }
 
-/// The number in the caller's certificate, which rustls has found to be of this cluster's authority.
-fn caller(stream: &TlsStream<TcpStream>, identity: &NodeIdentity) -> Option<u64> {
-    let (_, session) = stream.get_ref();
-    let certificate = session.peer_certificates()?.first()?;
-    let described = crypto::certificate::describe(certificate).ok()?;
-    names::node_of(identity, &described.names)
-}
+/// The service for those without a certificate: everything but [`JOIN`] is refused, and none of its body read.
+#[derive(Clone)]
+struct OnlyJoin(PeersServer<Service>);
 
-/// Who is at the other end; nobody known while he has no certificate.
-#[derive(Clone, Copy, Debug)]
-struct Caller(Option<u64>);
-
-struct Connection {
-    stream: TlsStream<TcpStream>,
-    caller: Caller,
-    /// Of one without a certificate.
-    stay: Option<Stay>,
-}
-
-/// How long a stranger may stay, and his place among the few.
-struct Stay {
-    ends: Pin<Box<Sleep>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller
+impl OnlyJoin {
+    fn new(service: Arc<Service>) -> OnlyJoin {
+        OnlyJoin(PeersServer::from_arc(service).max_decoding_message_size(JOIN_BYTES_MAX))
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if let Some(stay) = &mut self.stay
-            && stay.ends.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+impl tower::Service<http::Request<Body>> for OnlyJoin {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if request.uri().path() != JOIN {
+            return Box::pin(std::future::ready(Ok(stranger().into_http())));
         }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        tower::Service::call(&mut self.0, request)
     }
 }
 
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+fn stranger() -> Status {
+    Status::unauthenticated("only members of the cluster may call this")
 }
+
+/// Who calls, once his call is admitted.
+#[derive(Clone, Copy)]
+struct Member(u64);
 
 struct Service {
     desk: Desk,
@@ -227,10 +177,9 @@ struct Service {
 
 impl Service {
     /// Refuses a call that is not a member's, or was meant for another node; else says who calls.
-    fn admit<T>(&self, request: &Request<T>) -> Result<u64, Status> {
-        let Some(Caller(Some(from))) = request.extensions().get::<Caller>().copied() else {
-            return Err(Status::unauthenticated("only members of the cluster may call this"));
-        };
+    fn admit(&self, request: &Request<()>) -> Result<Member, Status> {
+        let Some(Caller::Member(from)) = request.extensions().get() else { return Err(stranger()) };
+        let from = *from;
         let identity = &self.desk.identity;
         let expected = [
             (PROTOCOL, wire::PROTOCOL.to_owned()),
@@ -250,17 +199,22 @@ impl Service {
         if standing.withdrawn().is_none() && door.is_removed(from) && !membership::is_member(raft, from) {
             return Err(Status::permission_denied(format!("node {from} was removed from the cluster")));
         }
-        Ok(from)
+        Ok(Member(from))
     }
 
-    /// As [`admit`](Self::admit), for what only a node does that takes part in agreement.
-    fn admit_to_raft<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        self.admit(request)?;
+    /// Goes on with an admitted call for what only a node does that takes part in agreement.
+    fn takes_part<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        member(request)?;
         match self.desk.standing.withdrawn() {
             None => Ok(()),
             Some(why) => Err(Status::unavailable(format!("this node takes no part any more: {why}"))),
         }
     }
+}
+
+/// The member whose call was admitted.
+fn member<T>(request: &Request<T>) -> Result<u64, Status> {
+    request.extensions().get().map(|Member(from)| *from).ok_or_else(stranger)
 }
 
 fn malformed(error: wire::Malformed) -> Status {
@@ -277,7 +231,7 @@ impl Peers for Service {
         &self,
         request: Request<wire::AppendRequest>,
     ) -> Result<Response<wire::AppendResponse>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let rpc = request.into_inner().try_into().map_err(malformed)?;
         let response = self.desk.raft.append_entries(rpc).await.map_err(failed)?;
         Ok(Response::new(response.into()))
@@ -290,7 +244,7 @@ impl Peers for Service {
         &self,
         request: Request<Streaming<wire::AppendRequest>>,
     ) -> Result<Response<Self::ReplicateStream>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let requests = stream::unfold(request.into_inner(), |mut requests| async move {
             // Where it ends, the leader opens another.
             let request = requests.message().await.inspect_err(|status| {
@@ -310,7 +264,7 @@ impl Peers for Service {
         &self,
         request: Request<wire::VoteRequest>,
     ) -> Result<Response<wire::VoteResponse>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let request = request.into_inner();
         let raft = &self.desk.raft;
         let response =
@@ -322,7 +276,7 @@ impl Peers for Service {
         &self,
         request: Request<wire::TransferRequest>,
     ) -> Result<Response<wire::TransferResponse>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let rpc = request.into_inner().into();
         let answer = self.desk.raft.handle_transfer_leader(rpc).await.map_err(failed)?;
         Ok(Response::new(wire::TransferResponse { accepted: answer.is_ok() }))
@@ -332,7 +286,7 @@ impl Peers for Service {
         &self,
         request: Request<Streaming<wire::SnapshotPart>>,
     ) -> Result<Response<wire::SnapshotResponse>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let Desk { raft, state, .. } = &self.desk;
         let vote = snapshot::receive(request.into_inner(), raft, Arc::clone(state)).await?;
         Ok(Response::new(wire::SnapshotResponse { vote }))
@@ -343,7 +297,7 @@ impl Peers for Service {
         &self,
         request: Request<wire::ForwardRequest>,
     ) -> Result<Response<wire::ForwardResponse>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let wire::ForwardRequest { commands, patience_ms } = request.into_inner();
         let patience = Duration::from_millis(patience_ms).min(PATIENCE_MAX);
         let Desk { proposer, ready, .. } = &self.desk;
@@ -356,7 +310,7 @@ impl Peers for Service {
         &self,
         request: Request<wire::ReadIndexRequest>,
     ) -> Result<Response<wire::ReadIndexResponse>, Status> {
-        self.admit_to_raft(&request)?;
+        self.takes_part(&request)?;
         let round = self.desk.raft.get_read_linearizer(ReadPolicy::ReadIndex);
         let round = tokio::time::timeout(ROUND_MAX, round).await;
         let linearizer = round.map_err(|_| Status::deadline_exceeded("no quorum answered in time"))?;
@@ -365,7 +319,7 @@ impl Peers for Service {
     }
 
     async fn greet(&self, request: Request<wire::Greeting>) -> Result<Response<wire::Greeting>, Status> {
-        let from = self.admit(&request)?;
+        let from = member(&request)?;
         let Desk { herald, neighbours, raft, .. } = &self.desk;
         let told = neighbours.told(from, request.get_ref().kept);
         let remembered = told.max(neighbours::replicated(raft, from));
@@ -382,9 +336,14 @@ impl Peers for Service {
                 "this node speaks another protocol between nodes: join with the program that the cluster runs",
             ));
         }
-        let Ok(_place) = self.joins.try_acquire() else {
+        let Ok(_turn) = self.joins.try_acquire() else {
             return Err(Status::resource_exhausted("others are joining: try again in a moment"));
         };
+        let claim = match request.extensions().get() {
+            Some(Caller::Stranger(claim)) => Some(claim.clone()),
+            Some(Caller::Member(_)) | None => None,
+        };
+        let _served = claim.as_ref().map(Claim::serve);
         let answer = tokio::time::timeout(JOIN_MAX, self.desk.door.join(request.into_inner().body)).await;
         let answer = answer.map_err(|_| Status::deadline_exceeded("the cluster did not answer in time"))?;
         let body = answer.map_err(Status::failed_precondition)?;

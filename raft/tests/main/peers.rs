@@ -2,15 +2,18 @@
 
 use bytes::Bytes;
 use crypto::certificate::fingerprint;
-use raft::{Invitation, Submitted, Tls};
+use raft::{Credentials, Invitation, Submitted, Tls};
 use storage::NodeIdentity;
+use tonic::Code;
 
+use crate::caller::{Caller, head};
 use crate::group::{CLUSTER, Group, authority, copy, credentials, identity};
 use crate::support::{PATIENCE, eventually};
 
 /// Starts node 3 with these credentials beside two well ones, and says whether it becomes ready within a while.
-async fn becomes_ready(identity: NodeIdentity, tls: Tls) -> bool {
+async fn becomes_ready(identity: NodeIdentity, proof: impl FnOnce(&Group) -> Credentials) -> bool {
     let mut group = Group::new(2).await;
+    let tls = Tls::new(&proof(&group)).unwrap();
     group.try_start_as(identity, tls).await.unwrap();
     let wanted = group.wanted([1, 2, identity.node]);
     for _ in 0..40 {
@@ -49,17 +52,40 @@ async fn e20_node_2s_certificate_is_refused_as_node_3() {
 
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_refused() {
-    let tls = Tls::new(&credentials(&authority(), &identity(3))).unwrap();
-    assert!(!becomes_ready(identity(3), tls).await);
+    assert!(!becomes_ready(identity(3), |_| credentials(&authority(), &identity(3))).await);
 }
 
 #[tokio::test]
 async fn a_node_of_another_lineage_is_refused() {
-    let group = Group::new(1).await;
+    let issued_to = |identity| move |group: &Group| credentials(&group.authority, &identity);
     let other = NodeIdentity { lineage: 2, ..identity(3) };
-    let tls = Tls::new(&credentials(&group.authority, &other)).unwrap();
-    drop(group);
-    assert!(!becomes_ready(other, tls).await);
+    assert!(!becomes_ready(other, issued_to(other)).await);
+    assert!(becomes_ready(identity(3), issued_to(identity(3))).await, "all else is as it must be");
+}
+
+#[tokio::test]
+async fn a_call_that_is_meant_for_another_is_refused_by_each_field_of_its_head() {
+    let group = Group::new(1).await;
+    group.leader().await;
+    let proof = credentials(&group.authority, &identity(2));
+    let member = Caller::new(&group, 1, Some(&proof));
+    let right = head(&identity(2), 1);
+    member.call("ReadIndex", &right, ()).await.unwrap();
+    let here = crypto::hex(&CLUSTER);
+    let elsewhere = crypto::hex(&[6; 16]);
+    let wrong = [
+        ("conclave-protocol", "0", "1"),
+        ("conclave-cluster", &elsewhere, &here),
+        ("conclave-lineage", "2", "1"),
+        ("conclave-target", "2", "1"),
+    ];
+    for (field, said, expected) in wrong {
+        let mut head = right.clone();
+        head.iter_mut().find(|(name, _)| *name == field).unwrap().1 = said.to_owned();
+        let refused = member.call("ReadIndex", &head, ()).await.unwrap_err();
+        let text = format!("{field} is {said:?} in the call, but {expected:?} here");
+        assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, text.as_str()));
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The protocol between nodes: tonic over mutual TLS, one service.
 //!
 //! `wire` says what is spoken, `tls` and `names` who may speak, `dial` makes connections, `arrivals` takes them
-//! in, `server` answers them, `snapshot` is the one long message. What openraft asks of all this is in `network`.
+//! in (to `places` while they are strangers'), `server` answers them, `snapshot` is the one long message. What openraft asks of all this is in `network`.
 
 pub(crate) mod dial;
 pub(crate) mod names;
@@ -11,6 +11,7 @@ pub(crate) mod tls;
 pub(crate) mod wire;
 
 mod arrivals;
+mod places;
 
 /// The generated client and server.
 mod service {

@@ -1,7 +1,8 @@
 //! Connections on their way in: each proves who calls, and goes where it belongs.
 //!
 //! Members and those without a certificate are served apart (`server`), so that the limits of the one need not fit the
-//! other.
+//! other. Who has proven nothing yet or has no certificate holds one of a few [`Places`], which the oldest loses when
+//! all are taken: silent connections can keep neither a member out nor somebody who means to join.
 
 use std::io;
 use std::pin::Pin;
@@ -13,18 +14,19 @@ use futures_util::stream::{self, Stream};
 use storage::NodeIdentity;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::names;
+use super::places::{Claim, Place, Places};
 use super::tls::Tls;
 
-/// How long a caller may take to prove who he is.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-/// How many may be about to at once; further ones wait in the kernel's queue.
+/// How long a caller may take to prove who he is: as long as a member takes to connect at most.
+const HANDSHAKE_MAX: Duration = super::dial::CONNECT_MAX;
+/// How many may be about to at once.
 const HANDSHAKES_MAX: usize = 64;
 /// How many connections those may have who have no certificate, and for how long: enough to join, nothing to gain by
 /// holding on to them.
@@ -47,6 +49,21 @@ impl Ways {
         let (strangers, of_strangers) = mpsc::channel(STRANGERS_MAX);
         (Ways { members, strangers }, incoming(of_members), incoming(of_strangers))
     }
+
+    /// Sends on who has proven who he is, or that he is nobody known.
+    async fn send(&self, stream: TlsStream<TcpStream>, identity: &NodeIdentity, strangers: &Arc<Places>) {
+        let (way, caller, stay) = match caller(&stream, identity) {
+            Some(node) => (&self.members, Caller::Member(node), None),
+            None => {
+                let place = strangers.take();
+                let caller = Caller::Stranger(place.claim());
+                let ends = Box::pin(tokio::time::sleep(STRANGER_TIME_MAX));
+                (&self.strangers, caller, Some(Stay { ends, place }))
+            }
+        };
+        // An error says that the listener is ending.
+        let _ = way.send(Connection { stream, caller, stay }).await;
+    }
 }
 
 /// Connections as the listeners take them.
@@ -61,10 +78,9 @@ fn incoming(arriving: mpsc::Receiver<Connection>) -> impl Incoming {
 
 /// Takes connections in and has each prove itself, all at once, so that a slow one holds up nobody.
 pub(super) async fn accept(listener: TcpListener, tls: Arc<Tls>, identity: NodeIdentity, ways: Ways) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+    let unproven = Places::new(HANDSHAKES_MAX);
+    let strangers = Places::new(STRANGERS_MAX);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -73,28 +89,20 @@ pub(super) async fn accept(listener: TcpListener, tls: Arc<Tls>, identity: NodeI
                 continue;
             }
         };
+        let place = unproven.take();
         let (tls, ways, strangers) = (tls.server(), ways.clone(), Arc::clone(&strangers));
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
-            let proven = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(tls).accept(stream)).await;
+            let proven = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(tls).accept(stream));
+            let proven = tokio::select! {
+                proven = proven => proven,
+                () = place => return tracing::debug!("a caller who proved nothing yet makes room for others"),
+            };
             match proven {
-                Ok(Ok(stream)) => {
-                    let caller = Caller(caller(&stream, &identity));
-                    let (way, stay) = match caller {
-                        Caller(Some(_)) => (ways.members, None),
-                        Caller(None) => {
-                            let Ok(permit) = strangers.try_acquire_owned() else { return };
-                            let ends = Box::pin(tokio::time::sleep(STRANGER_TIME_MAX));
-                            (ways.strangers, Some(Stay { ends, _permit: permit }))
-                        }
-                    };
-                    // An error says that the listener is ending.
-                    let _ = way.send(Connection { stream, caller, stay }).await;
-                }
+                Ok(Ok(stream)) => ways.send(stream, &identity, &strangers).await,
                 Ok(Err(error)) => tracing::debug!(%error, "a caller did not prove who he is"),
                 Err(_) => tracing::debug!("a caller took too long to prove who he is"),
             }
-            drop(place);
         });
     }
 }
@@ -107,9 +115,14 @@ fn caller(stream: &TlsStream<TcpStream>, identity: &NodeIdentity) -> Option<u64>
     names::node_of(identity, &described.names)
 }
 
-/// Who is at the other end; nobody known while he has no certificate.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Caller(pub(super) Option<u64>);
+/// Who is at the other end.
+#[derive(Clone)]
+pub(super) enum Caller {
+    /// The node that his certificate names.
+    Member(u64),
+    /// Somebody without a certificate.
+    Stranger(Claim),
+}
 
 /// One that is proven to be a member's, or a stranger's.
 pub(super) struct Connection {
@@ -122,14 +135,14 @@ pub(super) struct Connection {
 /// How long a stranger may stay, and his place among the few.
 struct Stay {
     ends: Pin<Box<Sleep>>,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Connected for Connection {
     type ConnectInfo = Caller;
 
     fn connect_info(&self) -> Caller {
-        self.caller
+        self.caller.clone()
     }
 }
 
@@ -140,7 +153,7 @@ impl AsyncRead for Connection {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Some(stay) = &mut self.stay
-            && stay.ends.as_mut().poll(cx).is_ready()
+            && (stay.ends.as_mut().poll(cx).is_ready() || Pin::new(&mut stay.place).poll(cx).is_ready())
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

@@ -30,7 +30,7 @@ use super::wire;
 
 /// How long a connection may take to be made. Longer than three packets lost in a row, shorter than an election is
 /// waited for.
-const CONNECT_MAX: Duration = Duration::from_secs(1);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(1);
 /// How often a connection is asked by both ends whether the other is there, and how long an answer may take: what a cut
 /// cable leaves is noticed then, and made anew.
 pub(super) const ALIVE_EVERY: Duration = Duration::from_secs(2);

@@ -26,6 +26,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::arrivals::{Caller, Ways, accept};
 use super::dial::{ALIVE_EVERY, ALIVE_WAIT, MESSAGE_BYTES_MAX, WINDOW_BYTES};
+use super::places::Claim;
 use super::service::peers_server::{Peers, PeersServer};
 use super::tls::Tls;
 use super::{snapshot, wire};
@@ -176,9 +177,8 @@ struct Service {
 impl Service {
     /// Refuses a call that is not a member's, or was meant for another node; else says who calls.
     fn admit(&self, request: &Request<()>) -> Result<Member, Status> {
-        let Some(Caller(Some(from))) = request.extensions().get::<Caller>().copied() else {
-            return Err(stranger());
-        };
+        let Some(Caller::Member(from)) = request.extensions().get() else { return Err(stranger()) };
+        let from = *from;
         let identity = &self.desk.identity;
         let expected = [
             (PROTOCOL, wire::PROTOCOL.to_owned()),
@@ -334,9 +334,14 @@ impl Peers for Service {
                 "this node speaks another protocol between nodes: join with the program that the cluster runs",
             ));
         }
-        let Ok(_place) = self.joins.try_acquire() else {
+        let Ok(_turn) = self.joins.try_acquire() else {
             return Err(Status::resource_exhausted("others are joining: try again in a moment"));
         };
+        let claim = match request.extensions().get() {
+            Some(Caller::Stranger(claim)) => Some(claim.clone()),
+            Some(Caller::Member(_)) | None => None,
+        };
+        let _served = claim.as_ref().map(Claim::serve);
         let answer = tokio::time::timeout(JOIN_MAX, self.desk.door.join(request.into_inner().body)).await;
         let answer = answer.map_err(|_| Status::deadline_exceeded("the cluster did not answer in time"))?;
         let body = answer.map_err(Status::failed_precondition)?;

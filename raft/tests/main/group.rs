@@ -18,6 +18,7 @@ use raft::{
 use storage::{NodeIdentity, Options, State};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::support::{NOW_MS, PATIENCE, Register, eventually};
 
@@ -42,16 +43,27 @@ pub(crate) fn authority() -> Authority {
     Authority::generate("test", LONG, &[1; 16]).unwrap()
 }
 
-/// Lets nobody in, and knows who was removed.
+/// Lets nobody in but those who ask nicely, and knows who was removed.
 #[derive(Default)]
 pub(crate) struct Doorkeeper {
     pub(crate) removed: Mutex<Vec<u64>>,
+    /// Whether somebody waits.
+    pub(crate) asked: Arc<AtomicBool>,
+    /// Told when who waits may come in.
+    pub(crate) open: Arc<Notify>,
 }
 
 impl Door for Doorkeeper {
     fn join(&self, question: Bytes) -> BoxFuture<'static, Result<Bytes, String>> {
+        let (asked, open) = (Arc::clone(&self.asked), Arc::clone(&self.open));
         Box::pin(async move {
-            if question == "please" { Ok(Bytes::from_static(b"come in")) } else { Err("no".to_owned()) }
+            if question == "may I wait" {
+                asked.store(true, Ordering::SeqCst);
+                open.notified().await;
+            } else if question != "please" {
+                return Err("no".to_owned());
+            }
+            Ok(Bytes::from_static(b"come in"))
         })
     }
 

@@ -1,12 +1,18 @@
 //! What the listener for peers does with callers who mean no good, or have gone.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use bytes::Bytes;
+use crypto::certificate::fingerprint;
+use raft::Invitation;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
 use crate::caller::{Caller, connect, head};
-use crate::group::{Group, credentials, identity};
-use crate::support::PATIENCE;
+use crate::group::{CLUSTER, Group, credentials, identity};
+use crate::support::{PATIENCE, eventually};
 
 const METHODS: [&str; 9] =
     ["Append", "Replicate", "Vote", "Transfer", "Snapshot", "Forward", "ReadIndex", "Greet", "Unheard"];
@@ -62,4 +68,61 @@ async fn a_member_that_vanished_is_noticed() {
     gone.write_all(BEGINNING).await.unwrap();
     // It never answers what it reads here. The end comes with a word of TLS or without one.
     let _ = soon("the end", gone.read_to_end(&mut Vec::new())).await;
+}
+
+#[tokio::test]
+async fn a_member_gets_in_among_silent_connections() {
+    let group = Group::new(1).await;
+    group.leader().await;
+    let address = group.addresses[&1];
+    let silent = async {
+        let mut open = Vec::new();
+        for number in 0.. {
+            open.push(TcpStream::connect(address).await);
+            if number > 100 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    };
+    let calls = async {
+        // It comes when all places have been taken for a while, and does not wait until they are given back.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let member = Caller::new(&group, 1, Some(&credentials(&group.authority, &identity(2))));
+        let head = head(&identity(2), 1);
+        let answer = member.call("ReadIndex", &head, ());
+        tokio::time::timeout(Duration::from_secs(3), answer).await.expect("it is answered").unwrap();
+    };
+    tokio::select! {
+        () = silent => {}
+        () = calls => {}
+    }
+}
+
+#[tokio::test]
+async fn idle_strangers_keep_nobody_from_joining() {
+    let group = Group::new(1).await;
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(connect(&group, 1, None).await);
+    }
+    assert_eq!(join(&group, "please").await, Ok(Bytes::from_static(b"come in")));
+    // Who is being answered is not sent away by those who come after him.
+    let (answer, ()) = tokio::join!(join(&group, "may I wait"), async {
+        let door = &group.nodes[&1].door;
+        eventually("he is being answered", || door.asked.load(Ordering::SeqCst)).await;
+        for _ in 0..40 {
+            idle.push(connect(&group, 1, None).await);
+        }
+        door.open.notify_one();
+    });
+    assert_eq!(answer, Ok(Bytes::from_static(b"come in")));
+}
+
+async fn join(group: &Group, question: &'static str) -> Result<Bytes, String> {
+    let invitation = Invitation {
+        cluster: CLUSTER,
+        authority: fingerprint(group.authority.certificate()),
+        address: group.addresses[&1].to_string(),
+    };
+    raft::join(&invitation, Bytes::from_static(question.as_bytes()), PATIENCE).await
 }

@@ -30,6 +30,8 @@ const BACK_SECS: u64 = 2 * DAY_SECS;
 const AUTHORITY_SECS: u64 = 30 * 365 * DAY_SECS;
 /// How much of a certificate's time has passed when it is made anew.
 const RENEWED_AFTER_SECS: u64 = LEAF_SECS / 3;
+/// How far the clock may be set back without a new one: less than certificates begin in the past.
+const SET_BACK_MAX_SECS: u64 = 60;
 /// How often it is looked whether that is so.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -104,23 +106,33 @@ impl Proof {
     pub(crate) async fn keep_new(self) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let begun = self.ends.load(Ordering::Relaxed).saturating_sub(LEAF_SECS);
-            if self.clock.wall_ms() / 1000 < begun.saturating_add(RENEWED_AFTER_SECS) {
-                continue;
-            }
-            let renewed =
-                issue(&self.authority, &self.identity, &*self.clock).and_then(|(credentials, ends)| {
-                    self.tls.renew(&credentials).map_err(unusable).map(|()| ends)
-                });
-            match renewed {
-                Ok(ends) => {
-                    self.ends.store(ends, Ordering::Relaxed);
-                    tracing::info!("the certificate between nodes is renewed");
-                }
-                Err(failure) => tracing::error!(why = failure.text, "the certificate was not renewed"),
-            }
+            self.renew_if_due();
         }
     }
+
+    fn renew_if_due(&self) {
+        let now_secs = self.clock.wall_ms() / 1000;
+        if !is_due(self.ends.load(Ordering::Relaxed), now_secs) {
+            return;
+        }
+        let renewed = issue(&self.authority, &self.identity, &*self.clock)
+            .and_then(|(credentials, ends)| self.tls.renew(&credentials).map_err(unusable).map(|()| ends));
+        match renewed {
+            Ok(ends) => {
+                self.ends.store(ends, Ordering::Relaxed);
+                tracing::info!("the certificate between nodes is renewed");
+            }
+            Err(failure) => tracing::error!(why = failure.text, "the certificate was not renewed"),
+        }
+    }
+}
+
+/// Whether a certificate that ends then is to be made anew: much of its time has passed, or the clock was ahead when it
+/// was made and was set right since, so that it may not hold yet.
+fn is_due(ends_secs: u64, now_secs: u64) -> bool {
+    let begun_secs = ends_secs.saturating_sub(LEAF_SECS);
+    now_secs >= begun_secs.saturating_add(RENEWED_AFTER_SECS)
+        || now_secs.saturating_add(SET_BACK_MAX_SECS) < begun_secs
 }
 
 fn issue(authority: &Authority, identity: &NodeIdentity, clock: &dyn Clock) -> Outcome<(Credentials, u64)> {
@@ -154,5 +166,39 @@ fn missing(path: &Path, error: &std::io::Error) -> Failure {
             format_args!("{} is missing: copy it from another node of this cluster", path.display()),
         ),
         _ => io("reading", path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raft::ManualClock;
+
+    const NOW_SECS: u64 = 1_790_000_000;
+    const IDENTITY: NodeIdentity = NodeIdentity { cluster: [7; 16], node: 1, lineage: 1 };
+
+    /// Starts while the clock shows `began`, looks again when it shows `now`; when the certificate in use was made.
+    fn made(began_secs: u64, now_secs: u64) -> u64 {
+        let clock = Arc::new(ManualClock::new(began_secs * 1000));
+        let validity = Validity { not_before: 0, not_after: NOW_SECS + AUTHORITY_SECS };
+        let authority = Authority::generate("test", validity, &[1; 16]).expect("it can be made");
+        let proof = Proof::new(authority, IDENTITY, clock.clone()).expect("it issues");
+        clock.set_wall_ms(now_secs * 1000);
+        proof.renew_if_due();
+        proof.ends.load(Ordering::Relaxed) - LEAF_SECS
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_when_a_third_of_its_time_has_passed() {
+        assert_eq!(made(NOW_SECS, NOW_SECS + DAY_SECS - 1), NOW_SECS);
+        assert_eq!(made(NOW_SECS, NOW_SECS + DAY_SECS), NOW_SECS + DAY_SECS);
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_when_the_clock_was_ahead_and_is_set_right() {
+        for ahead_secs in [61, DAY_SECS, 10 * 365 * DAY_SECS] {
+            assert_eq!(made(NOW_SECS + ahead_secs, NOW_SECS), NOW_SECS, "{ahead_secs} s");
+        }
+        assert_eq!(made(NOW_SECS + 60, NOW_SECS), NOW_SECS + 60, "clocks are steered all the time");
     }
 }

@@ -118,7 +118,8 @@ fn three_nodes_are_made_by_hand_and_one_is_replaced() {
     assert_eq!(replaced.code, 0, "{replaced:?}");
     eventually("the fourth votes", || voters(&fourth) == [1, 2, 4]);
 
-    // The dead one wakes up, and is told.
+    // The dead one wakes up when it is no member any more, and is told.
+    eventually("the third is gone", || member(&first, 3).is_null());
     let third = place.path("three.toml");
     let woken = run(&["serve", "--config", third.to_str().unwrap()]);
     assert!(woken.refused(18).contains("was removed from the cluster"), "{woken:?}");

@@ -51,9 +51,14 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
 
 /// Creates a directory (its parent must exist) and syncs the parent's entries; an existing one is fine.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
+    make_new_folder(path).map(drop)
+}
+
+/// The same; says whether it did not exist before.
+pub(crate) fn make_new_folder(path: &Path) -> Result<bool, Error> {
     match fs::create_dir(path) {
-        Ok(()) => sync_parent(path),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) => sync_parent(path).map(|()| true),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(Error::io("creating", path, &e)),
     }
 }

@@ -142,6 +142,23 @@ fn an_empty_state_has_a_snapshot_too() {
 }
 
 #[test]
+fn a_receiver_that_is_given_up_leaves_the_files_of_its_successor() {
+    let (_source, state) = filled(50);
+    let snapshot = state.build_snapshot().unwrap();
+    let target = folder();
+    let given_up = Receiver::new(&target.dir, snapshot.manifest.clone()).unwrap();
+    let mut successor = Receiver::new(&target.dir, snapshot.manifest.clone()).unwrap();
+    for file in &snapshot.manifest.files {
+        let bytes = snapshot.read(&file.name, 0, usize::try_from(file.size).unwrap()).unwrap();
+        successor.write(&file.name, 0, &bytes).unwrap();
+    }
+    drop(given_up);
+    let received = successor.finish().unwrap();
+    assert_eq!(received.manifest, snapshot.manifest);
+    assert_eq!(names(&target.dir.join("snapshots")).len(), 1);
+}
+
+#[test]
 fn what_was_damaged_on_the_way_is_refused_and_leaves_nothing() {
     let (_source, state) = filled(50);
     let snapshot = state.build_snapshot().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! So nobody can take them all and keep them: who means it is through long before his turn comes.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +19,22 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Taken {
     next: u64,
-    /// In the order in which they came.
-    holders: BTreeMap<u64, Holder>,
+    /// Who makes room first stands first: in the order in which they came, or were served.
+    holders: VecDeque<Holder>,
 }
 
 struct Holder {
+    number: u64,
     served: bool,
     /// Dropped when the place is given to another.
     _room: oneshot::Sender<()>,
+}
+
+impl Taken {
+    fn remove(&mut self, number: u64) -> Option<Holder> {
+        let at = self.holders.iter().position(|holder| holder.number == number)?;
+        self.holders.remove(at)
+    }
 }
 
 impl Places {
@@ -38,14 +46,13 @@ impl Places {
     pub(super) fn take(self: &Arc<Self>) -> Place {
         let mut taken = self.taken();
         if taken.holders.len() >= self.max {
-            let idle = taken.holders.iter().find(|(_, holder)| !holder.served);
-            let oldest = idle.or_else(|| taken.holders.first_key_value()).map(|(number, _)| *number);
-            oldest.and_then(|number| taken.holders.remove(&number));
+            let idle = taken.holders.iter().position(|holder| !holder.served);
+            taken.holders.remove(idle.unwrap_or_default());
         }
         let number = taken.next;
         taken.next = number.wrapping_add(1);
         let (room, lost) = oneshot::channel();
-        taken.holders.insert(number, Holder { served: false, _room: room });
+        taken.holders.push_back(Holder { number, served: false, _room: room });
         Place { claim: Claim { places: Arc::clone(self), number }, lost }
     }
 
@@ -76,7 +83,7 @@ impl Future for Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.claim.places.taken().holders.remove(&self.claim.number);
+        self.claim.places.taken().remove(self.claim.number);
     }
 }
 
@@ -88,15 +95,17 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Serves him: while others may be sent away, he is not.
+    /// Serves him: while others may be sent away, he is not. Afterwards he counts as one who has just come, so that he
+    /// has time to take the answer with him.
     pub(super) fn serve(&self) -> Served<'_> {
         self.set_served(true);
         Served(self)
     }
 
     fn set_served(&self, served: bool) {
-        if let Some(holder) = self.places.taken().holders.get_mut(&self.number) {
-            holder.served = served;
+        let mut taken = self.places.taken();
+        if let Some(holder) = taken.remove(self.number) {
+            taken.holders.push_back(Holder { served, ..holder });
         }
     }
 }
@@ -142,7 +151,9 @@ mod tests {
         let mut third = places.take();
         assert_eq!([&mut first, &mut second, &mut third].map(is_lost), [false, true, false]);
         drop(served);
-        let _fourth = places.take();
-        assert_eq!([&mut first, &mut third].map(is_lost), [true, false]);
+        let mut fourth = places.take();
+        assert_eq!([&mut first, &mut third].map(is_lost), [false, true], "he has just been served");
+        let _fifth = places.take();
+        assert_eq!([&mut first, &mut fourth].map(is_lost), [true, false]);
     }
 }

@@ -28,8 +28,9 @@ use super::arrivals::{Caller, Ways, accept};
 use super::dial::{ALIVE_EVERY, ALIVE_WAIT, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use super::places::Claim;
 use super::service::peers_server::{Peers, PeersServer};
+use super::snapshot::Intake;
 use super::tls::Tls;
-use super::{snapshot, wire};
+use super::wire;
 use crate::membership;
 use crate::neighbours::{self, Herald, Neighbours};
 use crate::network::said;
@@ -87,7 +88,7 @@ pub(crate) struct Desk {
 /// Serves peers until `stop` says so.
 pub(crate) async fn serve(listener: TcpListener, tls: Arc<Tls>, desk: Desk, mut stop: watch::Receiver<bool>) {
     let identity = desk.identity;
-    let service = Arc::new(Service { desk, joins: Semaphore::new(JOINS_MAX) });
+    let service = Arc::new(Service { desk, joins: Semaphore::new(JOINS_MAX), intake: Intake::default() });
     let (ways, members, strangers) = Ways::new();
     let accepting = tokio::spawn(accept(listener, tls, identity, ways));
     let for_members = builder()
@@ -173,6 +174,7 @@ struct Member(u64);
 struct Service {
     desk: Desk,
     joins: Semaphore,
+    intake: Intake,
 }
 
 impl Service {
@@ -288,7 +290,7 @@ impl Peers for Service {
     ) -> Result<Response<wire::SnapshotResponse>, Status> {
         self.takes_part(&request)?;
         let Desk { raft, state, .. } = &self.desk;
-        let vote = snapshot::receive(request.into_inner(), raft, Arc::clone(state)).await?;
+        let vote = self.intake.receive(request.into_inner(), raft, Arc::clone(state)).await?;
         Ok(Response::new(wire::SnapshotResponse { vote }))
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use raft::Credentials;
@@ -92,11 +93,20 @@ impl Caller {
 
     /// Begins to call a method, and never sends a message.
     pub(crate) async fn begin(&self, method: &str, head: &[(&'static str, String)]) -> Result<(), Status> {
+        self.begin_with(method, head, None::<()>).await
+    }
+
+    /// Begins to call a method, and sends one message at most.
+    pub(crate) async fn begin_with(
+        &self,
+        method: &str,
+        head: &[(&'static str, String)],
+        message: Option<impl Message + 'static>,
+    ) -> Result<(), Status> {
         let mut grpc = self.ready().await?;
-        let request = futures_util::stream::pending::<()>().into_streaming_request();
-        grpc.client_streaming(headed(request, head), path(method), ProstCodec::<(), ()>::default())
-            .await
-            .map(drop)
+        let messages = stream::iter(message).chain(stream::pending());
+        let request = headed(messages.into_streaming_request(), head);
+        grpc.client_streaming(request, path(method), ProstCodec::<_, ()>::default()).await.map(drop)
     }
 
     async fn ready(&self) -> Result<Grpc<Channel>, Status> {

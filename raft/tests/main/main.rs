@@ -10,4 +10,5 @@ mod peers;
 mod recovery;
 mod service;
 mod several;
+mod snapshots;
 mod support;

@@ -17,8 +17,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Begins to receive into the data folder `dir`, which must be of the manifest's cluster and lineage. One of the
-    /// same position that was begun before is started anew.
+    /// Begins to receive into the data folder `dir`, which must be of the manifest's cluster and lineage. Each begins in
+    /// a folder of its own, so that one that is given up can't remove what another has received of the same position.
     pub fn new(dir: &Path, manifest: Manifest) -> Result<Receiver, Error> {
         let identity =
             NodeIdentity::read(dir)?.ok_or_else(|| Error::NoIdentity { path: dir.to_path_buf() })?;
@@ -27,9 +27,7 @@ impl Receiver {
         // What travelled as a value is checked as strictly as what is read from a file.
         let manifest = Manifest::decode(&manifest.encode()?)?;
         atomic_file::make_folder(&folder)?;
-        let path = folder.join(format!("{INCOMING}{}", snapshot::name(manifest.position())));
-        atomic_file::remove_folder(&path)?;
-        atomic_file::make_folder(&path)?;
+        let path = own_folder(&folder, &manifest)?;
         for file in &manifest.files {
             let path = path.join(&file.name);
             File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
@@ -76,6 +74,19 @@ impl Receiver {
         self.finished = true;
         // Nothing older is removed here: that waits until this one is installed.
         Ok(Snapshot { manifest: self.manifest.clone(), path })
+    }
+}
+
+/// Makes a folder that nobody else has.
+fn own_folder(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Error> {
+    let name = snapshot::name(manifest.position());
+    let mut number = 0_u64;
+    loop {
+        let path = folder.join(format!("{INCOMING}{name}-{number}"));
+        if atomic_file::make_new_folder(&path)? {
+            return Ok(path);
+        }
+        number = number.saturating_add(1);
     }
 }
 

@@ -190,10 +190,8 @@ impl Hands {
         };
         Err(match error {
             Some(SubmitError::Refused(refusal)) => {
-                let status = match refusal {
-                    Refusal::NotFound => StatusCode::NOT_FOUND,
-                    _ => StatusCode::CONFLICT,
-                };
+                let is_missing = refusal == Refusal::NotFound;
+                let status = if is_missing { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
                 refuse(status, refusal.code(), refusal)
             }
             Some(error @ SubmitError::NotApplied(_)) => refuse(

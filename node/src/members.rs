@@ -8,9 +8,7 @@ use identity::cluster::version::ProgramVersion;
 use identity::envelope::Caller;
 use identity::id::SYSTEM;
 use identity::level;
-use identity::reader::Reader;
 use identity::refusal::Refusal;
-use identity::tables::Fault;
 use raft::{CLOCK_OFF_MAX_MS, Cluster, MemberStep, Peer, Role, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -128,10 +126,9 @@ async fn report(
 }
 
 /// Who is wanted as a voter.
-pub(crate) fn wanted_voters(reader: &Reader<'_>) -> Result<BTreeSet<u64>, Fault> {
-    let nodes = node::nodes(reader)?;
+pub(crate) fn wanted_voters(nodes: &[Node]) -> BTreeSet<u64> {
     let voters = nodes.iter().filter(|node| node.is_active() && node.wanted == Wanted::Voter);
-    Ok(voters.map(|node| node.number).collect())
+    voters.map(|node| node.number).collect()
 }
 
 /// Whether a member has nearly all of the log and serves, as far as this node knows.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{StatusCode, header};
+use identity::cluster::node::nodes;
 use identity::id::SYSTEM;
 use identity::reader::Reader;
 use identity::time::Timestamp;
@@ -130,8 +131,8 @@ impl Operations {
         let Some(cluster) = self.cluster.get().filter(|_| status.ready) else { return BTreeSet::new() };
         match cluster.view(Freshness::Stale).await {
             Ok(view) => {
-                members::wanted_voters(&Reader { read: &view, instance: SYSTEM, now: Timestamp::default() })
-                    .unwrap_or_default()
+                let reader = Reader { read: &view, instance: SYSTEM, now: Timestamp::default() };
+                nodes(&reader).map(|nodes| members::wanted_voters(&nodes)).unwrap_or_default()
             }
             Err(_) => BTreeSet::new(),
         }

@@ -5,8 +5,8 @@
 //! are asked at once can both agree: this guards against mistakes, not against two operators.
 
 use crate::alarms;
-use crate::members::{has_caught_up, may_vote};
-use identity::cluster::node::{Node, Wanted};
+use crate::members::{has_caught_up, may_vote, wanted_voters};
+use identity::cluster::node::Node;
 use raft::Status;
 use std::collections::BTreeSet;
 
@@ -107,8 +107,8 @@ impl Votes {
         Err(No(
             "too_few_voters",
             format!(
-                "without node {node} {alive} of {} voters answer, and the cluster could not lose another; let a node \
-                 join first and use `conclave cluster replace`, or say --force",
+                "without node {node}, {alive} of {} voters would answer, and the cluster could not lose another; let \
+                 a node join first and use `conclave cluster replace`, or say --force",
                 after.len()
             ),
         ))
@@ -120,7 +120,7 @@ impl Votes {
         if voters.contains(&node) {
             return format!("Node {node} has a vote already");
         }
-        let mut wanted = self.wanted();
+        let mut wanted = wanted_voters(&self.nodes);
         wanted.insert(node);
         let mut all = may_vote(&self.status, &wanted);
         all.insert(node);
@@ -159,13 +159,8 @@ impl Votes {
         format!("node {node} {why} until `conclave cluster status` shows it ready")
     }
 
-    fn wanted(&self) -> BTreeSet<u64> {
-        let voters = self.nodes.iter().filter(|node| node.is_active() && node.wanted == Wanted::Voter);
-        voters.map(|node| node.number).collect()
-    }
-
     fn wanted_after(&self, loss: Loss) -> BTreeSet<u64> {
-        let mut wanted = self.wanted();
+        let mut wanted = wanted_voters(&self.nodes);
         wanted.remove(&loss.node);
         match loss.way {
             Way::Replaced(by) => {

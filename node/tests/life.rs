@@ -2,9 +2,20 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use crate::conclave::{Node, get, node, run};
+use crate::conclave::{Done, Node, get, node, run};
 use rustix::process::Signal;
+
+/// An address that is free.
+const FREE: &str = "127.0.0.1:0";
+
+/// Runs a command on a folder with these addresses: public, operations, peers.
+fn listening(command: &str, dir: &Path, [public, operations, peers]: [&str; 3]) -> Done {
+    let dir = dir.to_str().unwrap();
+    let addresses = ["--listen", public, "--operations-listen", operations, "--peers-listen", peers];
+    run(&[&[command, "--data-dir", dir][..], &addresses].concat())
+}
 
 #[test]
 fn a_node_begins_a_cluster_serves_and_stops() {
@@ -107,30 +118,9 @@ fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let dir = folder.path().join("data");
-    let dir = dir.to_str().unwrap();
-    let done = run(&[
-        "serve",
-        "--data-dir",
-        dir,
-        "--listen",
-        &address,
-        "--operations-listen",
-        "127.0.0.1:0",
-        "--peers-listen",
-        "127.0.0.1:0",
-    ]);
+    let done = listening("serve", &dir, [&address, FREE, FREE]);
     assert!(done.refused(7).contains(&format!("public.listen: {address} is in use")));
-    let done = run(&[
-        "serve",
-        "--data-dir",
-        dir,
-        "--listen",
-        "127.0.0.1:0",
-        "--operations-listen",
-        &address,
-        "--peers-listen",
-        "127.0.0.1:0",
-    ]);
+    let done = listening("serve", &dir, [FREE, &address, FREE]);
     assert!(done.refused(7).contains(&format!("operations.listen: {address} is in use")));
     assert!(!folder.path().join("data").exists(), "nothing was made");
 }
@@ -185,18 +175,7 @@ fn a_doctor_names_both_ways_into_an_empty_folder_and_looks_at_each_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let dir = folder.path().join("data");
-    let dir = dir.to_str().unwrap();
-    let done = run(&[
-        "doctor",
-        "--data-dir",
-        dir,
-        "--listen",
-        "127.0.0.1:0",
-        "--operations-listen",
-        "127.0.0.1:0",
-        "--peers-listen",
-        &address,
-    ]);
+    let done = listening("doctor", &dir, [FREE, FREE, &address]);
     let said = done.refused(16);
     assert!(said.contains("conclave init") && said.contains("conclave join"), "{said}");
     assert!(done.out.contains(&format!("peers.listen: {address} is in use")), "{done:?}");

@@ -20,7 +20,7 @@ pub struct Timing {
 }
 
 /// How many threads agreement is to have for itself, so that no storm of sign-ins can starve a heartbeat: half of the
-/// cores, two at most. Each hand-over between threads costs a wake-up, and a write is handed over a dozen times.
+/// cores, two at most. Each hand-over between threads costs a wake-up, and a write is handed over some twenty times.
 pub fn threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (cores / 2).clamp(1, 2)

@@ -3,7 +3,7 @@
 use super::*;
 use Is::{Behind, Removed, SilentVoter, Spare, Unheard, Voter};
 use identity::cluster::address::PeerAddress;
-use identity::cluster::node::NodeState;
+use identity::cluster::node::{NodeState, Wanted};
 use identity::cluster::version::ProgramVersion;
 use raft::{About, Neighbour, Peer};
 use std::time::Duration;

@@ -1,16 +1,24 @@
 //! Administrators: who may govern what. One entry a user and place.
 
-use crate::encoding::Stored;
-use crate::envelope::Caller;
-use crate::id::Id;
-use crate::permission::{AdministratorRole, Area, ENTRIES_MAX, Verb, Within, entries, holds};
+use crate::change;
+use crate::encoding::{self, Stored};
+use crate::envelope::{Caller, Subject};
+use crate::id::{Hash, Id, hex};
+use crate::permission::{
+    AdministratorRole, Area, ENTRIES_MAX, Verb, Within, allows, custom_role, entries, holds,
+};
 use crate::reader::{Names, No, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
+use crate::tx::Tx;
 use crate::user::User;
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The most roles of one entry.
+const ROLES_MAX: usize = 20;
 
 /// A user's administrator roles at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -22,25 +30,91 @@ pub struct Administrator {
     /// Where.
     #[n(1)]
     pub within: Within,
-    /// Which roles: those that fit the place.
+    /// Which roles: built-in ones that fit the place, and custom ones.
     #[n(2)]
-    pub roles: Vec<AdministratorRole>,
+    pub roles: Vec<Held>,
+}
+
+/// A role that is held.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    /// A built-in one, by its name.
+    Role(AdministratorRole),
+    /// One that the instance has made, by its id.
+    Custom(Id),
+}
+
+impl From<AdministratorRole> for Held {
+    fn from(role: AdministratorRole) -> Held {
+        Held::Role(role)
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Held::Role(role) => f.write_str(role.name()),
+            Held::Custom(id) => id.fmt(f),
+        }
+    }
+}
+
+impl<C> Encode<C> for Held {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Held::Role(role) => role.encode(e, c),
+            Held::Custom(id) => id.encode(e, c),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Held {
+    fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, decode::Error> {
+        if d.datatype()? == minicbor::data::Type::String {
+            return Id::decode(d, c).map(Held::Custom);
+        }
+        AdministratorRole::decode(d, c).map(Held::Role)
+    }
+}
+
+impl Serialize for Held {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Held {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let id = Id::deserialize(d)?;
+        Ok(AdministratorRole::from_name(id.as_str()).map_or(Held::Custom(id), Held::Role))
+    }
 }
 
 impl Stored for Administrator {}
 
 impl Administrator {
-    fn owns_instance(&self) -> bool {
-        self.within == Within::Instance && self.roles.contains(&AdministratorRole::IamOwner)
+    /// Whether it makes its user an owner of the whole instance.
+    pub fn owns_instance(&self) -> bool {
+        self.within == Within::Instance && self.roles.contains(&AdministratorRole::IamOwner.into())
     }
 }
 
 impl Resource for Administrator {
     const KIND: Kind = Kind::Administrator;
-    const AREA: Area = Area::Administrator;
+    const REFERS: &'static [Kind] =
+        &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;
     type Parent = Root;
     type Birth = ();
+
+    fn area(&self) -> Area {
+        match self.within {
+            Within::Instance => Area::InstanceAdministrator,
+            Within::Organization(_) => Area::OrganizationAdministrator,
+            Within::Project(_) => Area::ProjectAdministrator,
+            Within::ProjectGrant(_) => Area::ProjectGrantAdministrator,
+        }
+    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         let place = match &self.within {
@@ -56,7 +130,16 @@ impl Resource for Administrator {
                 to.refers(Kind::Project, id);
                 format!("project {id}")
             }
+            Within::ProjectGrant(id) => {
+                to.refers(Kind::ProjectGrant, id);
+                format!("project_grant {id}")
+            }
         };
+        for role in &self.roles {
+            if let Held::Custom(id) = role {
+                to.refers(Kind::CustomRole, id);
+            }
+        }
         to.unique(Names::Administrator, &format!("{place} {}", self.user));
         to.refers(Kind::User, &self.user);
     }
@@ -70,7 +153,13 @@ impl Resource for Administrator {
             let mut distinct = after.roles.clone();
             distinct.sort_unstable();
             distinct.dedup();
-            let fit = after.roles.iter().all(|role| role.fits(&after.within));
+            let mut fit = after.roles.len() <= ROLES_MAX;
+            for role in &after.roles {
+                fit &= match role {
+                    Held::Role(role) => role.fits(&after.within),
+                    Held::Custom(id) => custom_role::serves(&change.reader, id)?,
+                };
+            }
             if after.roles.is_empty() || distinct.len() != after.roles.len() || !fit {
                 return Err(Refusal::InvalidSpec.into());
             }
@@ -99,14 +188,28 @@ impl Resource for Administrator {
     }
 }
 
+/// Makes a user who has created something its owner, if he could not change it otherwise: who may only create things
+/// owns those that he creates.
+pub(crate) fn own(tx: &mut Tx<'_, '_>, area: Area, within: Within, role: AdministratorRole) -> Run<()> {
+    let caller = tx.caller.clone();
+    let Subject::User(user) = &caller.subject else { return Ok(()) };
+    if holds(&tx.reader(), &caller, area, Verb::Write, &within)? {
+        return Ok(());
+    }
+    let text = encoding::encode(&(user, &within));
+    let id = Id::parse(&hex(&Hash::of(&text).0)).map_err(|_| Refusal::Internal)?;
+    let spec = Administrator { user: user.clone(), within, roles: vec![role.into()] };
+    let parent = Id::from_number(tx.instance.0);
+    let (created, changed, state) = (tx.now, tx.now, State::Active);
+    change::put_new(tx, &Record { id, parent, revision: 1, created, changed, state, spec })
+}
+
 /// Refuses a caller who lacks any permission that the entry gives.
 fn require_all_of(reader: &Reader<'_>, caller: &Caller, entry: &Administrator) -> Run<()> {
-    for role in &entry.roles {
-        for area in Area::ALL {
-            for verb in [Verb::Read, Verb::Write, Verb::Delete] {
-                if role.allows(area, verb) && !holds(reader, caller, area, verb, &entry.within)? {
-                    return Err(Refusal::ExceedsOwn.into());
-                }
+    for area in Area::ALL.iter().copied() {
+        for verb in Verb::ALL.iter().copied() {
+            if allows(reader, entry, area, verb)? && !holds(reader, caller, area, verb, &entry.within)? {
+                return Err(Refusal::ExceedsOwn.into());
             }
         }
     }

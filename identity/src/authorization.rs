@@ -2,12 +2,13 @@
 
 use crate::encoding::Stored;
 use crate::id::Id;
-use crate::permission::Area;
+use crate::permission::{Area, Within};
+use crate::project::grant::{self, ProjectGrant, has_role};
 use crate::project::{Project, role::RoleKey};
-use crate::reader::{Names, Reader, Run};
-use crate::record::{Kind, State};
+use crate::reader::{Names, Reader, Run, optional};
+use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
-use crate::resource::{Change, Indexes, Resource};
+use crate::resource::{Change, Indexes, Parent, Resource};
 use crate::user::User;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -22,31 +23,58 @@ pub struct Authorization {
     /// Which roles: 1 to 100 keys of the project.
     #[n(1)]
     pub roles: Vec<RoleKey>,
+    /// The project grant by which they are given: to a user of the organization that received it, from among its roles.
+    /// Fixed after creation. Without one, the project's own administrators give them.
+    #[n(2)]
+    #[serde(default)]
+    pub grant: Option<Id>,
 }
 
 impl Stored for Authorization {}
 
 impl Resource for Authorization {
     const KIND: Kind = Kind::Authorization;
-    const AREA: Area = Area::Authorization;
+    const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
     type Parent = Project;
     type Birth = ();
+    fn area(&self) -> Area {
+        Area::Authorization
+    }
+    fn under(&self, reader: &Reader<'_>, project: &Id) -> Run<Within> {
+        match &self.grant {
+            Some(grant) => Ok(Within::ProjectGrant(grant.clone())),
+            None => Project::within(reader, project),
+        }
+    }
     fn indexes(&self, to: &mut Indexes<'_>) {
-        to.unique_in_parent(Names::Authorization, self.user.as_str());
+        let name = match &self.grant {
+            // An id has no space in it.
+            Some(grant) => format!("{} {grant}", self.user),
+            None => self.user.to_string(),
+        };
+        to.unique_in_parent(Names::Authorization, &name);
         to.refers(Kind::User, &self.user);
+        if let Some(grant) = &self.grant {
+            to.refers(Kind::ProjectGrant, grant);
+        }
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };
         if after.roles.is_empty() || after.roles.len() > 100 {
             return Err(Refusal::InvalidSpec.into());
         }
-        if change.before.is_some_and(|before| before.user != after.user) {
+        if change.before.is_some_and(|before| before.user != after.user || before.grant != after.grant) {
             return Err(Refusal::InvalidSpec.into());
         }
-        change.reader.existing::<User>(&after.user)?;
+        let user = change.reader.existing::<User>(&after.user)?;
+        let grant = match &after.grant {
+            Some(grant) => Some(received(&change.reader, change.parent, grant, &user.parent)?),
+            None => None,
+        };
         for role in &after.roles {
-            if !has_role(&change.reader, change.parent, role)? {
+            let is_granted = grant.as_ref().is_none_or(|grant| grant.roles.contains(role));
+            if !is_granted || !has_role(&change.reader, change.parent, role)? {
                 return Err(Refusal::NoSuchRole.into());
             }
         }
@@ -54,24 +82,46 @@ impl Resource for Authorization {
     }
 }
 
-fn has_role(reader: &Reader<'_>, project: &Id, role: &RoleKey) -> Run<bool> {
-    Ok(reader.named(Names::RoleKey, &format!("{project} {role}"))?.is_some())
+/// A grant of the project to this organization. Another one's is not there for it.
+fn received(reader: &Reader<'_>, project: &Id, grant: &Id, organization: &Id) -> Run<ProjectGrant> {
+    let record = reader.existing::<ProjectGrant>(grant)?;
+    if record.parent != *project || record.spec.organization != *organization {
+        return Err(Refusal::NotFound.into());
+    }
+    Ok(record.spec)
 }
 
-/// The roles that a user holds in a project, as they stand: a deleted role is held by nobody.
-pub fn roles(reader: &Reader<'_>, project: &Id, user: &Id) -> Run<Vec<RoleKey>> {
-    let Some(id) = reader.named(Names::Authorization, &format!("{project} {user}"))? else {
-        return Ok(Vec::new());
-    };
-    let Some(record) = reader.find::<Authorization>(&id)? else { return Ok(Vec::new()) };
-    if record.state != State::Active {
-        return Ok(Vec::new());
-    }
+/// The roles that a user holds in a project, as they stand: each with the organization that gives it. A role that was
+/// deleted, or taken out of a grant, is held by nobody.
+pub fn roles(reader: &Reader<'_>, project: &Record<Project>, user: &Record<User>) -> Run<Vec<(Id, RoleKey)>> {
     let mut held = Vec::new();
-    for role in record.spec.roles {
-        if has_role(reader, project, &role)? {
-            held.push(role);
+    for role in given(reader, &format!("{} {}", project.id, user.id))? {
+        held.push((project.parent.clone(), role));
+    }
+    let grant = match grant::of(reader, &project.id, &user.parent)? {
+        Some(grant) => optional(reader.live::<ProjectGrant>(&grant))?,
+        None => None,
+    };
+    if let Some(grant) = grant {
+        for role in given(reader, &format!("{} {} {}", project.id, user.id, grant.id))? {
+            if grant.spec.roles.contains(&role) {
+                held.push((grant.spec.organization.clone(), role));
+            }
         }
     }
-    Ok(held)
+    let mut existing = Vec::new();
+    for (organization, role) in held {
+        if has_role(reader, &project.id, &role)? {
+            existing.push((organization, role));
+        }
+    }
+    Ok(existing)
+}
+
+fn given(reader: &Reader<'_>, name: &str) -> Run<Vec<RoleKey>> {
+    let Some(id) = reader.named(Names::Authorization, name)? else { return Ok(Vec::new()) };
+    match reader.find::<Authorization>(&id)? {
+        Some(record) if record.state == State::Active => Ok(record.spec.roles),
+        Some(_) | None => Ok(Vec::new()),
+    }
 }

@@ -101,7 +101,7 @@ body!(Delete [2] id, revision; of = std::marker::PhantomData);
 
 fn access_to<T: Resource>(reader: &Reader<'_>, id: &Id, verb: Verb) -> Run<Access> {
     let record = reader.existing::<T>(id)?;
-    Ok(Access::Permission(T::AREA, verb, place(reader, &record)?))
+    Ok(Access::Permission(record.spec.area(), verb, place(reader, &record)?))
 }
 
 impl<T: Resource> Command for Create<T> {
@@ -110,7 +110,7 @@ impl<T: Resource> Command for Create<T> {
     type Reply = Saved;
 
     fn access(&self, reader: &Reader<'_>) -> Run<Access> {
-        Ok(Access::Permission(T::AREA, Verb::Write, self.spec.under(reader, &self.parent)?))
+        Ok(Access::Permission(self.spec.area(), Verb::Create, self.spec.under(reader, &self.parent)?))
     }
 
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
@@ -136,11 +136,8 @@ impl<T: Resource> Command for Create<T> {
         T::born(tx, &id, birth)?;
         let record =
             Record { id, parent, revision: 1, created: tx.now, changed: tx.now, state: State::Active, spec };
-        write_indexes(tx, &record, None)?;
-        tx.hang((T::Parent::KIND, &record.parent), (T::KIND, &record.id), Presence::Present);
-        tx.put(&record);
-        let fields = diff::<T>(tx, &record.id, None, Some(&record.spec))?;
-        tell(tx, What::Created, &record, fields)?;
+        put_new(tx, &record)?;
+        T::made(tx, &record)?;
         Ok(Saved { id: record.id, revision: 1 })
     }
 }
@@ -163,7 +160,7 @@ impl<T: Resource> Command for Update<T> {
         let caller = tx.caller.clone();
         let within = self.spec.under(&tx.reader(), &before.parent)?;
         if T::own_place(&self.id).is_none() {
-            crate::permission::require(&tx.reader(), &caller, T::AREA, Verb::Write, &within)?;
+            crate::permission::require(&tx.reader(), &caller, self.spec.area(), Verb::Write, &within)?;
         }
         // Checked even while it does not serve: otherwise what was switched off, changed and switched on again would
         // have escaped the rules about changes.
@@ -184,7 +181,7 @@ impl<T: Resource> Command for Update<T> {
         };
         write_indexes(tx, &after, Some(&before.spec))?;
         tx.put(&after);
-        let fields = diff::<T>(tx, &after.id, Some(&before.spec), Some(&after.spec))?;
+        let fields = diff::<T>(tx, (&after.id, &after.parent), Some(&before.spec), Some(&after.spec))?;
         tell(tx, What::Changed, &after, fields)?;
         Ok(Saved { id: after.id, revision: after.revision })
     }
@@ -236,7 +233,13 @@ impl<T: Resource> Command for Delete<T> {
     type Reply = Saved;
 
     fn access(&self, reader: &Reader<'_>) -> Run<Access> {
-        access_to::<T>(reader, &self.id, Verb::Delete)
+        let access = access_to::<T>(reader, &self.id, Verb::Delete)?;
+        match (T::owner(&self.id), access) {
+            (Some(owner), Access::Permission(area, verb, within)) => {
+                Ok(Access::OwnOr(owner.clone(), area, verb, within))
+            }
+            (_, access) => Ok(access),
+        }
     }
 
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
@@ -252,7 +255,7 @@ impl<T: Resource> Command for Delete<T> {
             after: None,
         };
         T::check(&change)?;
-        let fields = diff::<T>(tx, &record.id, Some(&record.spec), None)?;
+        let fields = diff::<T>(tx, (&record.id, &record.parent), Some(&record.spec), None)?;
         tell(tx, What::Deleted, &record, fields)?;
         T::gone(tx, &record.id)?;
         record.revision = record.revision.saturating_add(1);
@@ -270,6 +273,15 @@ impl<T: Resource> Command for Delete<T> {
     }
 }
 
+/// Writes a resource that was not there before, with its indexes and its event.
+pub(crate) fn put_new<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {
+    write_indexes(tx, record, None)?;
+    tx.hang((T::Parent::KIND, &record.parent), (T::KIND, &record.id), Presence::Present);
+    tx.put(record);
+    let fields = diff::<T>(tx, (&record.id, &record.parent), None, Some(&record.spec))?;
+    tell(tx, What::Created, record, fields)
+}
+
 /// Removes the last rows of a deleted resource: its indexes, names and record.
 pub(crate) fn remove<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {
     let indexes = Indexes::of(&record.spec, &record.parent);
@@ -280,8 +292,8 @@ pub(crate) fn remove<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Ru
     for (kind, id) in &indexes.references {
         tx.refer((*kind, id), (T::KIND, &record.id), Presence::Absent);
     }
-    for (field, value) in &indexes.search {
-        tx.tables.remove(Table::Search, search::key(tx.instance, T::KIND, field, value, &record.id));
+    for row in search::rows(tx.instance, T::KIND, &indexes.search, &record.id) {
+        tx.tables.remove(Table::Search, row);
     }
     tx.hang((T::Parent::KIND, &record.parent), (T::KIND, &record.id), Presence::Absent);
     tx.remove(T::KIND, &record.id);
@@ -308,9 +320,6 @@ fn write_indexes<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>, before: O
         for (kind, id) in old.references.difference(&new.references) {
             tx.refer((*kind, id), (T::KIND, &record.id), Presence::Absent);
         }
-        for (field, value) in old.search.difference(&new.search) {
-            tx.tables.remove(Table::Search, search::key(tx.instance, T::KIND, field, value, &record.id));
-        }
     }
     for (names, name) in new.names() {
         tx.claim(*names, name, &record.id)?;
@@ -318,8 +327,13 @@ fn write_indexes<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>, before: O
     for (kind, id) in &new.references {
         tx.refer((*kind, id), (T::KIND, &record.id), Presence::Present);
     }
-    for (field, value) in &new.search {
-        tx.tables.put(Table::Search, search::key(tx.instance, T::KIND, field, value, &record.id), Vec::new());
+    let rows = |indexes: &Indexes<'_>| search::rows(tx.instance, T::KIND, &indexes.search, &record.id);
+    let (had, has) = (old.as_ref().map(rows).unwrap_or_default(), rows(&new));
+    for row in had.difference(&has) {
+        tx.tables.remove(Table::Search, row.clone());
+    }
+    for row in has.difference(&had) {
+        tx.tables.put(Table::Search, row.clone(), Vec::new());
     }
     Ok(())
 }
@@ -334,10 +348,15 @@ fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields
 }
 
 /// The fields that differ, each with its bytes before and after. Personal ones are sealed with the person's key.
-fn diff<T: Resource>(tx: &Tx<'_, '_>, id: &Id, before: Option<&T>, after: Option<&T>) -> Run<Vec<Field>> {
+fn diff<T: Resource>(
+    tx: &Tx<'_, '_>,
+    (id, parent): (&Id, &Id),
+    before: Option<&T>,
+    after: Option<&T>,
+) -> Run<Vec<Field>> {
     let before = before.map(members).unwrap_or_default();
     let after = after.map(members).unwrap_or_default();
-    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, id)? };
+    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, T::person(id, parent))? };
     let mut fields = Vec::new();
     for at in 0..before.len().max(after.len()) {
         let number = u16::try_from(at).unwrap_or(u16::MAX);

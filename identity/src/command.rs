@@ -2,6 +2,7 @@
 
 use crate::change::{Create, Delete, SetState, Update};
 use crate::encoding::{decode, encode};
+use crate::id::Id;
 use crate::permission::{Area, Verb, Within};
 use crate::reader::{Reader, Run};
 use crate::tx::Tx;
@@ -22,6 +23,8 @@ pub enum Access {
     Session,
     /// Whoever is permitted to do this there.
     Permission(Area, Verb, Within),
+    /// Whoever is permitted to do this there, and the user himself where he may do it to his own account.
+    OwnOr(Id, Area, Verb, Within),
 }
 
 /// A command: what someone asks, in the imperative.
@@ -107,17 +110,13 @@ pub const fn of_resource<T: crate::resource::Resource>() -> [Line; 4] {
     [line::<Create<T>>(), line::<Update<T>>(), line::<SetState<T>>(), line::<Delete<T>>()]
 }
 
-/// The lines of all plain resources.
-pub static RESOURCES: &[[Line; 4]] = &[
-    of_resource::<crate::organization::Organization>(),
-    of_resource::<crate::project::Project>(),
-    of_resource::<crate::project::role::Role>(),
-    of_resource::<crate::application::Application>(),
-    of_resource::<crate::user::User>(),
-    of_resource::<crate::authorization::Authorization>(),
-    of_resource::<crate::administrator::Administrator>(),
-    of_resource::<crate::instance::domain::Domain>(),
-];
+macro_rules! lines {
+    ($($number:literal $name:ident $word:literal $plural:literal $type:ty;)*) => {
+        /// The lines of all plain resources.
+        pub static RESOURCES: &[[Line; 4]] = &[$(of_resource::<$type>(),)*];
+    };
+}
+crate::resources!(lines);
 
 /// The lines of all other commands, in the order of their numbers.
 pub static COMMANDS: &[Line] = &[

@@ -1,6 +1,6 @@
 //! The envelope of a command: which request it is, until when it may run, where, and who asks with which credential.
 
-use crate::id::{Id, InstanceId, RequestId};
+use crate::id::{Hash, Id, InstanceId, RequestId};
 use crate::time::Timestamp;
 use minicbor::{Decode, Encode};
 
@@ -47,14 +47,17 @@ impl std::fmt::Debug for Envelope {
 
 /// How long a request's row is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
 pub enum Remember {
     /// Long enough for every retry inside the cluster.
     #[n(0)]
     Retry,
     /// As long as an Idempotency-Key lasts.
     #[n(1)]
-    Key,
+    Key {
+        /// SHA-256 of what was asked for over HTTP: another request under the same key is refused.
+        #[n(0)]
+        asked: Hash,
+    },
 }
 
 impl Remember {
@@ -62,7 +65,7 @@ impl Remember {
     pub fn secs(self) -> u64 {
         match self {
             Remember::Retry => 90,
-            Remember::Key => 24 * 3600,
+            Remember::Key { .. } => 24 * 3600,
         }
     }
 }
@@ -114,9 +117,14 @@ impl Caller {
         Caller { subject: Subject::User(user), via, scopes: Vec::new() }
     }
 
-    /// The bearer of an access token of a family.
-    pub fn bearer(user: Id, family: Id, scopes: Vec<String>) -> Caller {
-        Caller { subject: Subject::User(user), via: Via::Family(family), scopes }
+    /// The bearer of an access token.
+    pub fn bearer(user: Id, token: Hash, source: Source, scopes: Vec<String>) -> Caller {
+        Caller { subject: Subject::User(user), via: Via::Access { token, source }, scopes }
+    }
+
+    /// The bearer of a personal access token.
+    pub fn personal(user: Id, token: Id) -> Caller {
+        Caller { subject: Subject::User(user), via: Via::PersonalToken(token), scopes: Vec::new() }
     }
 }
 
@@ -152,9 +160,6 @@ pub enum Via {
     /// A browser's session.
     #[n(2)]
     Session(#[n(0)] Id),
-    /// A token of a family.
-    #[n(3)]
-    Family(#[n(0)] Id),
     /// An application with the generation of its secret; none for public clients.
     #[n(4)]
     Client {
@@ -167,6 +172,34 @@ pub enum Via {
     },
     /// A service account with the generation of its secret.
     #[n(5)]
+    Service {
+        /// Which secret.
+        #[n(0)]
+        generation: u32,
+    },
+    /// A self-contained access token.
+    #[n(6)]
+    Access {
+        /// SHA-256 of its `jti`, by which it may have been denied.
+        #[n(0)]
+        token: Hash,
+        /// What it hangs on.
+        #[n(1)]
+        source: Source,
+    },
+    /// A personal access token.
+    #[n(7)]
+    PersonalToken(#[n(0)] Id),
+}
+
+/// What an access token hangs on.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Source {
+    /// A token family.
+    #[n(0)]
+    Family(#[n(0)] Id),
+    /// A service account's secret.
+    #[n(1)]
     Service {
         /// Which secret.
         #[n(0)]

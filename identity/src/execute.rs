@@ -7,12 +7,12 @@ use crate::command::{Access, COMMANDS, Line, RESOURCES, find};
 use crate::credential::alive;
 use crate::digest;
 use crate::encoding::{Stored, decode, decode_row, encode, encode_row};
-use crate::envelope::{Envelope, Subject, Via};
+use crate::envelope::{Envelope, Remember, Subject, Via};
 use crate::id::{Hash, Id, SYSTEM};
 use crate::keyring::Keyring;
 use crate::keys::{Key, Space};
 use crate::level;
-use crate::permission::require;
+use crate::permission::{Area, holds, require};
 use crate::reader::{No, Run};
 use crate::refusal::Refusal;
 use crate::tables::{Changes, Fault, Overlay, Read, Table};
@@ -231,9 +231,20 @@ pub fn look_up(read: &dyn Read, envelope: &Envelope) -> Result<Option<Seen>, Fau
 
 fn fingerprint(envelope: &Envelope) -> Hash {
     let mut sha = crypto::Sha256::new();
-    sha.update(&encode(&envelope.caller));
-    sha.update(&envelope.number.to_be_bytes());
-    sha.update(&envelope.body);
+    match envelope.remember {
+        Remember::Retry => {
+            sha.update(&encode(&envelope.caller));
+            sha.update(&envelope.number.to_be_bytes());
+            sha.update(&envelope.body);
+        }
+        // The second time other ids and secrets were drawn, and perhaps another token presented: what was asked for
+        // over HTTP, by whom, is what must be the same.
+        Remember::Key { asked } => {
+            sha.update(&encode(&envelope.caller.subject));
+            sha.update(&envelope.number.to_be_bytes());
+            sha.update(&asked.0);
+        }
+    }
     crate::id::Fixed(sha.finish())
 }
 
@@ -245,21 +256,36 @@ fn allow(tx: &Tx<'_, '_>, access: &Access) -> Run<()> {
         }
         Access::Login => match &caller.via {
             Via::System | Via::Login | Via::Session(_) => true,
-            Via::Family(_) | Via::Client { .. } | Via::Service { .. } => false,
+            Via::Access { .. } | Via::Client { .. } | Via::Service { .. } | Via::PersonalToken(_) => false,
         },
         Access::Client => match &caller.via {
             Via::Client { .. } => true,
-            Via::System | Via::Login | Via::Session(_) | Via::Family(_) | Via::Service { .. } => false,
+            Via::System
+            | Via::Login
+            | Via::Session(_)
+            | Via::Access { .. }
+            | Via::Service { .. }
+            | Via::PersonalToken(_) => false,
         },
         Access::Holder => match &caller.via {
             Via::Client { .. } | Via::Service { .. } => true,
-            Via::System | Via::Login | Via::Session(_) | Via::Family(_) => false,
+            Via::System | Via::Login | Via::Session(_) | Via::Access { .. } | Via::PersonalToken(_) => false,
         },
         Access::Session => match &caller.via {
             Via::Session(_) => true,
-            Via::System | Via::Login | Via::Family(_) | Via::Client { .. } | Via::Service { .. } => false,
+            Via::System
+            | Via::Login
+            | Via::Access { .. }
+            | Via::Client { .. }
+            | Via::Service { .. }
+            | Via::PersonalToken(_) => false,
         },
         Access::Permission(area, verb, within) => return require(&tx.reader(), caller, *area, *verb, within),
+        Access::OwnOr(owner, area, verb, within) => {
+            let is_his = matches!(&caller.subject, Subject::User(user) if user == owner);
+            (is_his && holds(&tx.reader(), caller, Area::OwnAccount, *verb, within)?)
+                || holds(&tx.reader(), caller, *area, *verb, within)?
+        }
     };
     if allowed { Ok(()) } else { Err(Refusal::NotPermitted.into()) }
 }
@@ -268,8 +294,11 @@ fn allow(tx: &Tx<'_, '_>, access: &Access) -> Run<()> {
 pub(crate) fn calling_session(tx: &Tx<'_, '_>) -> Run<Id> {
     match &tx.caller.via {
         Via::Session(id) => Ok(id.clone()),
-        Via::System | Via::Login | Via::Family(_) | Via::Client { .. } | Via::Service { .. } => {
-            Err(Refusal::NotPermitted.into())
-        }
+        Via::System
+        | Via::Login
+        | Via::Access { .. }
+        | Via::Client { .. }
+        | Via::Service { .. }
+        | Via::PersonalToken(_) => Err(Refusal::NotPermitted.into()),
     }
 }

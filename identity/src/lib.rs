@@ -41,6 +41,11 @@ pub mod cluster;
 // Plain resources.
 pub mod change;
 pub mod resource;
+pub mod resources;
+
+// What is shown of them, and to whom.
+pub mod list;
+pub mod see;
 
 // The resources.
 pub mod administrator;

@@ -1,14 +1,15 @@
 //! Organizations: what users and projects hang under.
 
-use crate::administrator::is_owned_without;
+use crate::administrator::{self, is_owned_without};
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::name::{HostName, Name};
-use crate::permission::{Area, Within};
+use crate::permission::{AdministratorRole, Area, Within};
 use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
+use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -29,12 +30,16 @@ impl Stored for Organization {}
 
 impl Resource for Organization {
     const KIND: Kind = Kind::Organization;
-    const AREA: Area = Area::Organization;
+    const SEARCH: &'static [&'static str] = &["domain", "name"];
     type Parent = Root;
     type Birth = ();
+    fn area(&self) -> Area {
+        Area::Organization
+    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::OrganizationDomain, self.domain.as_str());
         to.search("name", self.name.as_str());
+        to.search("domain", self.domain.as_str());
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
         // Its people go with it: one of another organization must still own the instance, unless nobody did.
@@ -48,6 +53,10 @@ impl Resource for Organization {
     }
     fn under(&self, _: &Reader<'_>, _: &Id) -> Run<Within> {
         Ok(Within::Instance)
+    }
+    fn made(tx: &mut Tx<'_, '_>, record: &Record<Self>) -> Run<()> {
+        let within = Within::Organization(record.id.clone());
+        administrator::own(tx, Area::Organization, within, AdministratorRole::OrgOwner)
     }
     fn own_place(id: &Id) -> Option<Within> {
         Some(Within::Organization(id.clone()))

@@ -40,6 +40,8 @@ pub enum Names {
     Authorization = 5,
     /// One administrator entry a user and level.
     Administrator = 6,
+    /// One grant a project and organization.
+    ProjectGrant = 7,
     /// Test-only.
     Probe = 240,
 }

@@ -26,32 +26,32 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
-    1 Instance "instance";
-    2 Domain "domain";
-    3 Organization "organization";
-    4 Project "project";
-    5 Role "role";
-    6 Application "application";
-    7 User "user";
-    8 Authorization "authorization";
-    9 Administrator "administrator";
-    10 Session "session";
-    11 Code "code";
-    12 Family "token_family";
-    13 SigningKey "signing_key";
-    14 Lifetimes "lifetimes";
-    15 Denied "denied_token";
-    16 Throttle "throttle";
-    17 Password "password";
-    18 ClientSecret "client_secret";
-    19 Answered "answered_request";
-    20 PersonKey "person_key";
-    21 Cluster "cluster";
-    22 Node "node";
-    23 JoinToken "join_token";
-    240 Probe "probe";
+/// The kinds of plain resources, and those of rows with a life of their own.
+macro_rules! all_kinds {
+    ($($number:literal $name:ident $word:literal $plural:literal $type:ty;)*) => {
+        kinds! {
+            $($number $name $word;)*
+            1 Instance "instance";
+            10 Session "session";
+            11 Code "code";
+            12 Family "token_family";
+            13 SigningKey "signing_key";
+            14 Lifetimes "lifetimes";
+            15 Denied "denied_token";
+            16 Throttle "throttle";
+            17 Password "password";
+            18 ClientSecret "client_secret";
+            19 Answered "answered_request";
+            20 PersonKey "person_key";
+            21 Cluster "cluster";
+            22 Node "node";
+            23 JoinToken "join_token";
+            31 TokenSecret "token_secret";
+            240 Probe "probe";
+        }
+    };
 }
+crate::resources!(all_kinds);
 
 impl Kind {
     /// The number.

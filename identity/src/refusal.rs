@@ -53,4 +53,5 @@ refusals! {
     30 LastVoter "last_voter" "the last voter can't be removed or demoted; promote another node first";
     31 JoinTokenInvalid "join_token_invalid" "the join token is unknown, wrong or expired; create a new one";
     32 JoinTokenUsed "join_token_used" "the join token has admitted a node; create another token, or remove that node";
+    33 InUse "in_use" "something refers to it; remove that first";
 }

@@ -18,9 +18,15 @@ use std::collections::BTreeSet;
 pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     /// Its kind.
     const KIND: Kind;
-    /// Which permissions it needs.
-    const AREA: Area;
-    /// Numbers of the fields that are personal data of the user with the same id: sealed in events.
+    /// The fields that it declares search terms for, in order.
+    const SEARCH: &'static [&'static str] = &[];
+    /// The kinds that it refers to, besides its parent.
+    const REFERS: &'static [Kind] = &[];
+    /// Where its key is unique, if it is known under its parent by a key and not by its id.
+    const KEYED: Option<Names> = None;
+    /// Whether it is a record of the system and not of an instance.
+    const OF_SYSTEM: bool = false;
+    /// Numbers of the fields that are personal data of [`Resource::person`]: sealed in events.
     const PERSONAL: &'static [u16] = &[];
     /// Whether nothing hangs under it and nothing refers to it: it is removed at once instead of waiting for a sweep.
     const LEAF: bool = false;
@@ -28,6 +34,29 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     type Parent: Parent;
     /// What only its creation carries.
     type Birth: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static;
+
+    /// Which permissions it needs.
+    fn area(&self) -> Area;
+
+    /// The key by which it is known under its parent.
+    fn key(&self) -> Option<&str> {
+        None
+    }
+
+    /// The user whose own it is: he may delete it where a role lets him.
+    fn owner(_id: &Id) -> Option<&Id> {
+        None
+    }
+
+    /// The user whose personal data its fields are; see [`Resource::PERSONAL`].
+    fn person<'i>(id: &'i Id, _parent: &'i Id) -> &'i Id {
+        id
+    }
+
+    /// A second place whose readers may read it.
+    fn also_read_in(&self) -> Option<Within> {
+        None
+    }
 
     /// Declares its unique names, references and search terms.
     fn indexes(&self, to: &mut Indexes<'_>);
@@ -49,6 +78,11 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
 
     /// Writes what belongs to it from the beginning.
     fn born(_tx: &mut Tx<'_, '_>, _id: &Id, _birth: Self::Birth) -> Run<()> {
+        Ok(())
+    }
+
+    /// Does what follows from its creation, once it is there.
+    fn made(_tx: &mut Tx<'_, '_>, _record: &Record<Self>) -> Run<()> {
         Ok(())
     }
 

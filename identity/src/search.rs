@@ -1,24 +1,24 @@
 //! The search index: derived, written with its cause, outside the digest, rebuilt when its schema number differs.
+//!
+//! Each search term has a row in the order of the values, for sorted lists, and one for each three characters of it, by
+//! which parts of names are found. Both tell where to look; whether a record matches is read from the record.
 
-use crate::application::Application;
 use crate::encoding::decode_row;
 use crate::id::{Id, InstanceId};
 use crate::keys::{Key, Space};
 use crate::name::fold;
-use crate::organization::Organization;
-use crate::project::Project;
 use crate::record::{Kind, Record};
 use crate::resource::{Indexes, Resource};
 use crate::tables::{Changes, Fault, Read, Table};
-use crate::user::User;
+use std::collections::BTreeSet;
 
 /// The number of what the index holds. Raise it when a noun declares other terms.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The key of one term of a resource.
 pub fn key(instance: InstanceId, kind: Kind, field: &str, value: &str, id: &Id) -> Vec<u8> {
     // A long value is found by its beginning.
-    let folded: String = fold(value).chars().take(200).collect();
+    let folded: String = fold(value).chars().take(SEARCHED_CHARS_MAX).collect();
     Key::instance(instance)
         .u16(kind.number())
         .text(field)
@@ -28,37 +28,53 @@ pub fn key(instance: InstanceId, kind: Kind, field: &str, value: &str, id: &Id) 
         .into_bytes()
 }
 
-/// Ids of resources whose `field` begins with `prefix`, in the order of the values, at most `limit`.
-pub fn starting(
-    read: &dyn Read,
+/// The beginning of the keys of all terms of a field, in the order of the values.
+pub fn field(instance: InstanceId, kind: Kind, field: &str) -> Key {
+    Key::instance(instance).u16(kind.number()).text(field)
+}
+
+/// Stands where a field's name stands in rows of parts.
+const PARTS: &str = "*";
+
+/// The beginning of the keys of resources that have these three characters in one of their terms.
+pub fn part(instance: InstanceId, kind: Kind, part: &str) -> Key {
+    field(instance, kind, PARTS).text(part)
+}
+
+/// How many characters of a value are searched.
+const SEARCHED_CHARS_MAX: usize = 200;
+
+/// The threes of characters of a text, folded; none if it is shorter.
+pub fn threes(text: &str) -> BTreeSet<String> {
+    let folded: Vec<char> = fold(text).chars().take(SEARCHED_CHARS_MAX).collect();
+    folded.windows(3).map(|three| three.iter().collect()).collect()
+}
+
+/// Every row of a resource's terms.
+pub(crate) fn rows(
     instance: InstanceId,
     kind: Kind,
-    field: &str,
-    prefix: &str,
-    limit: usize,
-) -> Result<Vec<Id>, Fault> {
-    let (from, to) =
-        Key::instance(instance).u16(kind.number()).text(field).bytes(fold(prefix).as_bytes()).range();
-    let mut ids = Vec::new();
-    for (key, _) in read.scan(Table::Search, &from, &to, limit)? {
-        let head = 8 + 2 + 2 + field.len();
-        let end = key.get(head..).and_then(|rest| rest.iter().position(|byte| *byte == 0));
-        let at = end.map(|end| head + end + 1).ok_or_else(|| Fault("a search row has no end".into()))?;
-        ids.push(crate::reader::id_at(&key, at)?);
+    terms: &BTreeSet<(&'static str, String)>,
+    id: &Id,
+) -> BTreeSet<Vec<u8>> {
+    let mut rows = BTreeSet::new();
+    for (field, value) in terms {
+        rows.insert(key(instance, kind, field, value, id));
+        rows.extend(threes(value).iter().map(|three| part(instance, kind, three).id(id).into_bytes()));
     }
-    Ok(ids)
+    rows
 }
 
 /// Reads the keys that a stored record declares.
 type Terms = fn(InstanceId, &[u8]) -> Result<Vec<Vec<u8>>, Fault>;
 
-/// The nouns that declare search terms.
-static NOUNS: &[(Kind, Terms)] = &[
-    (Kind::Organization, terms::<Organization>),
-    (Kind::Project, terms::<Project>),
-    (Kind::Application, terms::<Application>),
-    (Kind::User, terms::<User>),
-];
+macro_rules! nouns {
+    ($($number:literal $name:ident $word:literal $plural:literal $type:ty;)*) => {
+        /// Every noun, with what reads the terms that it declares.
+        static NOUNS: &[(Kind, Terms)] = &[$((Kind::$name, terms::<$type>),)*];
+    };
+}
+crate::resources!(nouns);
 
 /// How many rows are read or written at once.
 const BATCH_ROWS: usize = 5_000;
@@ -71,8 +87,7 @@ fn schema_key() -> Vec<u8> {
 fn terms<T: Resource>(instance: InstanceId, row: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
     let record: Record<T> = decode_row(row)?;
     let indexes = Indexes::of(&record.spec, &record.parent);
-    let keys = indexes.search.iter().map(|(field, value)| key(instance, T::KIND, field, value, &record.id));
-    Ok(keys.collect())
+    Ok(rows(instance, T::KIND, &indexes.search, &record.id).into_iter().collect())
 }
 
 /// Whether the index was written for another schema than this program's.

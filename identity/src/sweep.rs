@@ -3,9 +3,6 @@
 //! A sweep is a command like any other, so that all replicas remove the same rows at the same position. Nobody waits
 //! for it: readers hide what has expired, and every look-up checks its parents.
 
-use crate::administrator::Administrator;
-use crate::application::Application;
-use crate::authorization::Authorization;
 use crate::change;
 use crate::cluster::token::JoinToken;
 use crate::command::{Access, Command};
@@ -13,20 +10,17 @@ use crate::encoding::decode_row;
 use crate::event::What;
 use crate::execute::SEEN_EXPIRY;
 use crate::id::Id;
-use crate::instance::{Instance, domain::Domain};
 use crate::keys::{Key, Parts, Space};
-use crate::organization::Organization;
-use crate::project::{Project, role::Role};
 use crate::reader::{Reader, Run, optional, record_key};
 use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Parent, Resource};
+use crate::resources::{ForResource, dispatch};
 use crate::session::{self, Session};
 use crate::signing_key::SigningKey;
 use crate::tables::{Fault, Table};
 use crate::token::family::Family;
 use crate::tx::Tx;
-use crate::user::User;
 use minicbor::{Decode, Encode};
 
 /// The most rows that one sweep looks at.
@@ -131,23 +125,7 @@ fn expire(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
             }
         }
         Kind::Code | Kind::Answered | Kind::Denied => tx.remove(kind, id),
-        Kind::Instance
-        | Kind::Domain
-        | Kind::Organization
-        | Kind::Project
-        | Kind::Role
-        | Kind::Application
-        | Kind::User
-        | Kind::Authorization
-        | Kind::Administrator
-        | Kind::Lifetimes
-        | Kind::Throttle
-        | Kind::Password
-        | Kind::ClientSecret
-        | Kind::PersonKey
-        | Kind::Cluster
-        | Kind::Node
-        | Kind::Probe => return Err(Fault(format!("a {} does not expire", kind.word())).into()),
+        other => return Err(Fault(format!("a {} does not expire", other.word())).into()),
     }
     Ok(())
 }
@@ -189,44 +167,26 @@ fn kind_and_id(key: &[u8], skip: usize) -> Result<(Kind, Id), Fault> {
     Ok((kind, parts.id().ok_or_else(broken)?))
 }
 
-/// Runs something for a resource whose kind is known as a number only.
-macro_rules! by_kind {
-    ($kind:expr, $run:ident($($argument:expr),*), $session:expr) => {
-        match $kind {
-            Kind::Instance => $run::<Instance>($($argument),*),
-            Kind::Domain => $run::<Domain>($($argument),*),
-            Kind::Organization => $run::<Organization>($($argument),*),
-            Kind::Project => $run::<Project>($($argument),*),
-            Kind::Role => $run::<Role>($($argument),*),
-            Kind::Application => $run::<Application>($($argument),*),
-            Kind::User => $run::<User>($($argument),*),
-            Kind::Authorization => $run::<Authorization>($($argument),*),
-            Kind::Administrator => $run::<Administrator>($($argument),*),
-            Kind::Session => $session,
-            Kind::Code
-            | Kind::Family
-            | Kind::SigningKey
-            | Kind::Lifetimes
-            | Kind::Denied
-            | Kind::Throttle
-            | Kind::Password
-            | Kind::ClientSecret
-            | Kind::Answered
-            | Kind::PersonKey
-            | Kind::Cluster
-            | Kind::Node
-            | Kind::JoinToken
-            | Kind::Probe => Err(Fault(format!("a {} hangs under nothing", $kind.word())).into()),
-        }
-    };
+/// Ends what lost its parent, or what it refers to.
+struct Orphan<'x, 't, 'a>(&'x mut Tx<'t, 'a>, &'x Id);
+
+impl ForResource for Orphan<'_, '_, '_> {
+    type Out = Run<()>;
+    fn run<T: Resource>(self) -> Run<()> {
+        orphan_resource::<T>(self.0, self.1)
+    }
 }
 
 fn orphan(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
-    by_kind!(kind, orphan_resource(tx, id), {
-        match tx.reader().row::<Session>(id)? {
+    if kind == Kind::Session {
+        return match tx.reader().row::<Session>(id)? {
             Some(session) => session::end(tx, id, &session),
             None => Ok(()),
-        }
+        };
+    }
+    dispatch(kind, Orphan(tx, id)).unwrap_or_else(|| {
+        let word = kind.word();
+        Err(Fault(format!("a {word} hangs under nothing")).into())
     })
 }
 
@@ -249,15 +209,21 @@ fn orphan_resource<T: Resource>(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
     Ok(())
 }
 
-fn bury(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
-    by_kind!(kind, bury_resource(tx, id), Err(Refusal::Internal.into()))
+/// Removes the last rows of what was deleted and has nothing under it any more.
+struct Bury<'x, 't, 'a>(&'x mut Tx<'t, 'a>, &'x Id);
+
+impl ForResource for Bury<'_, '_, '_> {
+    type Out = Run<()>;
+    fn run<T: Resource>(self) -> Run<()> {
+        match raw::<T>(self.0, self.1)? {
+            Some(record) => end(self.0, &record),
+            None => Ok(()),
+        }
+    }
 }
 
-fn bury_resource<T: Resource>(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
-    match raw::<T>(tx, id)? {
-        Some(record) => end(tx, &record),
-        None => Ok(()),
-    }
+fn bury(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
+    dispatch(kind, Bury(tx, id)).unwrap_or_else(|| Err(Refusal::Internal.into()))
 }
 
 fn end<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {

@@ -38,6 +38,9 @@ pub trait Read: Sync {
 
     /// The rows of `[from, to)` in the order of their keys, at most `limit`.
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault>;
+
+    /// The same from the end of the range, the last row first. Queries only: a command reads forwards.
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault>;
 }
 
 impl<R: Read + ?Sized> Read for &R {
@@ -46,6 +49,9 @@ impl<R: Read + ?Sized> Read for &R {
     }
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
         (**self).scan(table, from, to, limit)
+    }
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        (**self).scan_back(table, from, to, limit)
     }
 }
 
@@ -133,5 +139,9 @@ impl Read for Overlay<'_> {
             }
         }
         Ok(rows.into_iter().take(limit).collect())
+    }
+
+    fn scan_back(&self, _: Table, _: &[u8], _: &[u8], _: usize) -> Result<Vec<Row>, Fault> {
+        Err(Fault("a command does not read backwards".into()))
     }
 }

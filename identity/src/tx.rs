@@ -151,7 +151,12 @@ impl<'a> Tx<'_, 'a> {
     pub fn client_generation(&self) -> Option<u32> {
         match &self.caller.via {
             Via::Client { generation, .. } => *generation,
-            Via::System | Via::Login | Via::Session(_) | Via::Family(_) | Via::Service { .. } => None,
+            Via::System
+            | Via::Login
+            | Via::Session(_)
+            | Via::Access { .. }
+            | Via::Service { .. }
+            | Via::PersonalToken(_) => None,
         }
     }
 

@@ -65,8 +65,10 @@ pub fn of_roles(own_project: &str, roles: &[ProjectRoles]) -> Map<String, Value>
     let mut claims = Map::new();
     for project in roles {
         let mut by_key = Map::new();
-        for key in &project.keys {
-            by_key.insert(key.clone(), json!({ project.organization.as_str(): project.domain }));
+        for (key, organizations) in &project.roles {
+            let given: Map<String, Value> =
+                organizations.iter().map(|(id, domain)| (id.to_string(), json!(domain))).collect();
+            by_key.insert(key.clone(), Value::Object(given));
         }
         let by_key = Value::Object(by_key);
         if project.project.as_str() == own_project {

@@ -90,7 +90,7 @@ fn access_token(
     let id = Id::parse(&token.client_id).map_err(|_| Error::InvalidToken)?;
     if let Some(issued_to) = reader.find::<Application>(&id).map_err(|fault| internal(&fault.0))? {
         let asserted = if issued_to.spec.access_token_roles { Asserted::Yes } else { Asserted::No };
-        let held = roles(&reader, &issued_to, asserted, &user.id, &scopes)?;
+        let held = roles(&reader, &issued_to, asserted, &user, &scopes)?;
         members.extend(claims::of_roles(issued_to.parent.as_str(), &held));
     }
     Ok(Some(members))

@@ -70,7 +70,7 @@ async fn answer(service: &Service, headers: &HeaderMap, token: &str) -> Result<R
     if let Some(client) = Id::parse(&token.client_id).ok().map(|id| reader.find::<Application>(&id)) {
         let client = client.map_err(|fault| crate::error::internal(&fault.0))?;
         if let Some(client) = client {
-            let roles = roles(&reader, &client, Asserted::No, &user.id, &scopes)?;
+            let roles = roles(&reader, &client, Asserted::No, &user, &scopes)?;
             claims.extend(claims::of_roles(client.parent.as_str(), &roles));
         }
     }

@@ -2,5 +2,6 @@
 
 pub mod alive;
 pub mod password;
+pub mod personal_token;
 pub mod secret;
 pub mod throttle;

@@ -15,13 +15,15 @@ use crate::id::{Hash, Id};
 use crate::instance::lifetimes;
 use crate::organization::Organization;
 use crate::permission::MANAGEMENT_SCOPE;
+use crate::project::grant::{self, ProjectGrant};
 use crate::project::{OWN_PROJECT, Project};
-use crate::reader::{Reader, Run};
-use crate::record::{Kind, Row};
+use crate::reader::{Reader, Run, optional};
+use crate::record::{Kind, Record, Row};
 use crate::refusal::Refusal;
 use crate::session;
 use crate::time::Timestamp;
 use crate::token::family::{self, Family, Generation};
+use crate::user::User;
 use minicbor::{Decode, Encode};
 
 /// An authorization code, under the SHA-256 of its text.
@@ -132,7 +134,8 @@ command!(20 IssueCode -> (), |_, _| Ok(Access::Session), |self, tx| {
         return Err(Refusal::SessionNotAlive.into());
     }
     let project = reader.live::<Project>(&client.parent)?;
-    may_sign_in(&reader, &project.id, project.spec.role_check, &session.user, &session.organization, &self.scopes)?;
+    let user = reader.live::<User>(&session.user)?;
+    may_sign_in(&reader, &project, &user, &self.scopes)?;
     let id = id_of(&self.code)?;
     if reader.row::<Answered>(&self.request)?.is_some() || reader.row::<Code>(&id)?.is_some() {
         return Err(Refusal::RequestUsed.into());
@@ -166,20 +169,21 @@ command!(20 IssueCode -> (), |_, _| Ok(Access::Session), |self, tx| {
 /// Refuses a person whom the project or the request's scopes keep out.
 pub fn may_sign_in(
     reader: &Reader<'_>,
-    project: &Id,
-    role_check: bool,
-    user: &Id,
-    organization: &Id,
+    project: &Record<Project>,
+    user: &Record<User>,
     scopes: &[String],
 ) -> Run<()> {
-    if role_check && authorization::roles(reader, project, user)?.is_empty() {
+    if project.spec.role_check && authorization::roles(reader, project, user)?.is_empty() {
+        return Err(Refusal::NoRole.into());
+    }
+    if project.spec.has_project_check && !has_project(reader, project, &user.parent)? {
         return Err(Refusal::NoRole.into());
     }
     for scope in scopes {
         let member = if let Some(id) = scope.strip_prefix(ORGANIZATION_PREFIX) {
-            organization.as_str() == id
+            user.parent.as_str() == id
         } else if let Some(domain) = scope.strip_prefix(DOMAIN_PREFIX) {
-            reader.live::<Organization>(organization)?.spec.domain.as_str() == domain
+            reader.live::<Organization>(&user.parent)?.spec.domain.as_str() == domain
         } else {
             true
         };
@@ -188,6 +192,17 @@ pub fn may_sign_in(
         }
     }
     Ok(())
+}
+
+/// Whether an organization owns a project or was granted it.
+fn has_project(reader: &Reader<'_>, project: &Record<Project>, organization: &Id) -> Run<bool> {
+    if project.parent == *organization {
+        return Ok(true);
+    }
+    match grant::of(reader, &project.id, organization)? {
+        Some(id) => Ok(optional(reader.live::<ProjectGrant>(&id))?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// Redeems a code for a token family. The caller is the application.

@@ -135,7 +135,7 @@ pub struct SetLifetimes {
 }
 
 fn access(_: &SetLifetimes, _: &Reader<'_>) -> Run<Access> {
-    Ok(Access::Permission(Area::Settings, Verb::Write, Within::Instance))
+    Ok(Access::Permission(Area::InstanceSettings, Verb::Write, Within::Instance))
 }
 
 command!(3 SetLifetimes -> (), access, |self, tx| {

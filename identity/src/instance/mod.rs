@@ -35,9 +35,11 @@ impl Stored for Instance {}
 
 impl Resource for Instance {
     const KIND: Kind = Kind::Instance;
-    const AREA: Area = Area::Instance;
     type Parent = Root;
     type Birth = ();
+    fn area(&self) -> Area {
+        Area::System
+    }
     fn indexes(&self, _: &mut Indexes<'_>) {}
 }
 

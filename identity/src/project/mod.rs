@@ -1,17 +1,20 @@
 //! Projects: what applications, roles and grants hang under.
 
+pub mod grant;
 pub mod role;
 
+use crate::administrator;
 use crate::encoding::Stored;
 use crate::envelope::Subject;
 use crate::id::Id;
 use crate::name::Name;
 use crate::organization::Organization;
-use crate::permission::{Area, Within};
+use crate::permission::{AdministratorRole, Area, Within};
 use crate::reader::Run;
-use crate::record::Kind;
+use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::tx::Tx;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +33,10 @@ pub struct Project {
     #[n(2)]
     #[serde(default)]
     pub role_check: bool,
+    /// Refuses sign-in to users whose organization neither owns nor was granted the project.
+    #[n(3)]
+    #[serde(default)]
+    pub has_project_check: bool,
 }
 
 /// The id of the instance's own project: only its applications get tokens that open the management API, and only the
@@ -40,9 +47,12 @@ impl Stored for Project {}
 
 impl Resource for Project {
     const KIND: Kind = Kind::Project;
-    const AREA: Area = Area::Project;
+    const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Organization;
     type Birth = ();
+    fn area(&self) -> Area {
+        Area::Project
+    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());
     }
@@ -52,6 +62,10 @@ impl Resource for Project {
             return Err(Refusal::NotPermitted.into());
         }
         Ok(())
+    }
+    fn made(tx: &mut Tx<'_, '_>, record: &Record<Self>) -> Run<()> {
+        let within = Within::Project(record.id.clone());
+        administrator::own(tx, Area::Project, within, AdministratorRole::ProjectOwner)
     }
     fn own_place(id: &Id) -> Option<Within> {
         Some(Within::Project(id.clone()))

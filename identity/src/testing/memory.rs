@@ -46,4 +46,12 @@ impl Read for MemoryTables {
         let range = self.0.range((table, from.to_vec())..(table, to.to_vec()));
         Ok(range.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
+
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let range = self.0.range((table, from.to_vec())..(table, to.to_vec())).rev();
+        Ok(range.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
+    }
 }

@@ -173,7 +173,12 @@ impl World {
         let domain = HostName::parse(&format!("{word}.example")).unwrap();
         self.create(instance, &organization, &root, Organization { name: name(word), domain });
         let project = within("portal");
-        let spec = Project { name: name("Portal"), role_assertion: false, role_check: false };
+        let spec = Project {
+            name: name("Portal"),
+            role_assertion: false,
+            role_check: false,
+            has_project_check: false,
+        };
         self.create(instance, &project, &organization, spec);
         for key in ["admin", "viewer"] {
             let spec = Role { key: RoleKey::parse(key).unwrap(), display_name: name(key), group: None };
@@ -196,7 +201,7 @@ impl World {
         self.appoint(instance, &project_owner.id, place, AdministratorRole::ProjectOwner);
         let user = self.create_person(instance, &organization, within("alice"));
         let roles = vec![RoleKey::parse("viewer").unwrap()];
-        let grant = Authorization { user: user.id.clone(), roles };
+        let grant = Authorization { user: user.id.clone(), roles, grant: None };
         self.create(instance, &within("alice-grant"), &project, grant);
         let service = self.create_service(instance, &organization, within("service"));
         Tenant {
@@ -284,7 +289,7 @@ impl World {
         role: AdministratorRole,
     ) -> Id {
         let entry = id(&format!("{user}-{role:?}"));
-        let spec = Administrator { user: user.clone(), within, roles: vec![role] };
+        let spec = Administrator { user: user.clone(), within, roles: vec![role.into()] };
         self.create(instance, &entry, &Id::from_number(instance.0), spec);
         entry
     }

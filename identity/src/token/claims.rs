@@ -4,10 +4,12 @@ use crate::application::Application;
 use crate::authorization;
 use crate::grant::scope;
 use crate::id::Id;
+use crate::name::HostName;
 use crate::organization::Organization;
 use crate::project::Project;
 use crate::reader::{Reader, Run, optional};
 use crate::record::Record;
+use crate::user::User;
 use std::collections::BTreeMap;
 
 /// The roles of a person in one project.
@@ -15,12 +17,8 @@ use std::collections::BTreeMap;
 pub struct ProjectRoles {
     /// The project.
     pub project: Id,
-    /// The organization that granted them.
-    pub organization: Id,
-    /// Its primary domain.
-    pub domain: String,
-    /// The keys, in order.
-    pub keys: Vec<String>,
+    /// The roles by their keys, in order: each with the organizations that give it, and their primary domains.
+    pub roles: BTreeMap<String, Vec<(Id, HostName)>>,
 }
 
 /// The roles that belong into the tokens of an application, by its settings, its project's and the scopes.
@@ -28,7 +26,7 @@ pub fn roles(
     reader: &Reader<'_>,
     application: &Record<Application>,
     asserted: Asserted,
-    user: &Id,
+    user: &Record<User>,
     scopes: &[String],
 ) -> Run<Vec<ProjectRoles>> {
     let own = reader.live::<Project>(&application.parent)?;
@@ -49,18 +47,16 @@ pub fn roles(
     let mut found = Vec::new();
     for (project, all) in wanted {
         let Some(record) = optional(reader.live::<Project>(&project))? else { continue };
-        let mut keys: Vec<String> = authorization::roles(reader, &project, user)?
-            .iter()
-            .map(|key| key.as_str().to_owned())
-            .filter(|key| all || by_key.contains(&key.as_str()))
-            .collect();
-        keys.sort();
-        if keys.is_empty() {
-            continue;
+        let mut roles: BTreeMap<String, Vec<(Id, HostName)>> = BTreeMap::new();
+        for (organization, key) in authorization::roles(reader, &record, user)? {
+            if all || by_key.contains(&key.as_str()) {
+                let domain = reader.live::<Organization>(&organization)?.spec.domain;
+                roles.entry(key.as_str().to_owned()).or_default().push((organization, domain));
+            }
         }
-        let organization = reader.live::<Organization>(&record.parent)?;
-        let domain = organization.spec.domain.to_string();
-        found.push(ProjectRoles { project, organization: organization.id, domain, keys });
+        if !roles.is_empty() {
+            found.push(ProjectRoles { project, roles });
+        }
     }
     Ok(found)
 }

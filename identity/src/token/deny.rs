@@ -25,13 +25,13 @@ impl Row for Denied {
     const KIND: Kind = Kind::Denied;
 }
 
-fn id_of(jti: &str) -> Option<Id> {
-    Id::parse(&hex(&Hash::of(jti.as_bytes()).0)).ok()
+fn id_of(token: Hash) -> Option<Id> {
+    Id::parse(&hex(&token.0)).ok()
 }
 
-/// Whether a token was revoked.
-pub fn is_denied(reader: &Reader<'_>, jti: &str) -> Result<bool, Fault> {
-    match id_of(jti) {
+/// Whether a token was revoked, by the SHA-256 of its `jti`.
+pub fn is_denied(reader: &Reader<'_>, token: Hash) -> Result<bool, Fault> {
+    match id_of(token) {
         Some(id) => Ok(reader.row::<Denied>(&id)?.is_some()),
         None => Ok(false),
     }
@@ -56,7 +56,7 @@ fn access(_: &DenyToken, _: &Reader<'_>) -> Run<Access> {
 }
 
 command!(24 DenyToken -> (), access, |self, tx| {
-    let id = id_of(&self.jti).ok_or(Refusal::InvalidSpec)?;
+    let id = id_of(Hash::of(self.jti.as_bytes())).ok_or(Refusal::InvalidSpec)?;
     if self.expires <= tx.now {
         return Ok(());
     }

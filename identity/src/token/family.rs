@@ -23,6 +23,7 @@ use crate::resource::Parent;
 use crate::session;
 use crate::time::Timestamp;
 use crate::tx::Tx;
+use crate::user::User;
 use minicbor::{Decode, Encode};
 
 /// A token family.
@@ -117,15 +118,9 @@ pub fn live(reader: &Reader<'_>, id: &Id) -> Run<Family> {
     }
     let project = reader.live::<Project>(&client.parent).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
     // A role or a membership that was taken away ends what it had opened.
-    code::may_sign_in(
-        reader,
-        &project.id,
-        project.spec.role_check,
-        &family.user,
-        &session.organization,
-        &family.scopes,
-    )
-    .map_err(|no| no.or(Refusal::FamilyNotAlive))?;
+    let user = reader.live::<User>(&family.user).map_err(|no| no.or(Refusal::FamilyNotAlive))?;
+    code::may_sign_in(reader, &project, &user, &family.scopes)
+        .map_err(|no| no.or(Refusal::FamilyNotAlive))?;
     if let Some(generation) = family.secret_generation {
         secret::require_generation(reader, &family.client, generation)
             .map_err(|no| no.or(Refusal::FamilyNotAlive))?;

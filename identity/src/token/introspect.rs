@@ -2,7 +2,8 @@
 
 use crate::application::{Application, ApplicationKind};
 use crate::credential::secret;
-use crate::id::Id;
+use crate::envelope::Source;
+use crate::id::{Hash, Id};
 use crate::reader::{Reader, Run};
 use crate::record::Record;
 use crate::refusal::Refusal;
@@ -23,21 +24,9 @@ pub struct Bearer {
     pub source: Source,
 }
 
-/// What an access token hangs on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A token family.
-    Family(Id),
-    /// A service account's secret.
-    Service {
-        /// Which secret.
-        generation: u32,
-    },
-}
-
 /// The user of a token that counts. Refused: expired, revoked, or anything it hangs on no longer serves.
 pub fn bearer(reader: &Reader<'_>, token: &Bearer) -> Run<Record<User>> {
-    if token.expires <= reader.now || deny::is_denied(reader, &token.jti)? {
+    if token.expires <= reader.now || deny::is_denied(reader, Hash::of(token.jti.as_bytes()))? {
         return Err(Refusal::FamilyNotAlive.into());
     }
     match &token.source {

@@ -2,13 +2,13 @@
 
 pub mod person;
 
-use crate::administrator::{is_owned_without, require_all_of_user};
+use crate::administrator::{Administrator, is_owned_without, require_all_of_user};
 use crate::application::Application;
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::name::{EmailAddress, LanguageTag, Name, Username};
 use crate::organization::Organization;
-use crate::permission::{AdministratorRole, Area, Within, entries};
+use crate::permission::{Area, entries};
 use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
@@ -94,11 +94,19 @@ impl Stored for User {}
 
 impl Resource for User {
     const KIND: Kind = Kind::User;
-    const AREA: Area = Area::User;
+    const SEARCH: &'static [&'static str] = &["email", "name", "username"];
     const PERSONAL: &'static [u16] = &[0, 1];
     type Parent = Organization;
     /// The person's key, wrapped by the instance's data key.
     type Birth = person::NewKey;
+
+    fn area(&self) -> Area {
+        Area::User
+    }
+
+    fn owner(id: &Id) -> Option<&Id> {
+        Some(id)
+    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::Username, &self.username.folded());
@@ -125,9 +133,7 @@ impl Resource for User {
         // Who changes somebody's name, address or state must not stand below him.
         require_all_of_user(&change.reader, change.caller, change.id)?;
         if change.needs_an_owner_left() {
-            let owns = entries(&change.reader, change.id)?.iter().any(|entry| {
-                entry.within == Within::Instance && entry.roles.contains(&AdministratorRole::IamOwner)
-            });
+            let owns = entries(&change.reader, change.id)?.iter().any(Administrator::owns_instance);
             if owns && !is_owned_without(&change.reader, |user| user.id == *change.id)? {
                 return Err(Refusal::LastOwner.into());
             }

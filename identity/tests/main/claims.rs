@@ -9,6 +9,7 @@ use identity::record::State;
 use identity::testing::fixtures::{World, id, name};
 use identity::testing::tenant::{Tenant, Tenants};
 use identity::token::claims::{Asserted, audience, roles};
+use identity::user::User;
 
 const ADMIN: &str = "urn:zitadel:iam:org:project:role:admin";
 const VIEWER: &str = "urn:zitadel:iam:org:project:role:viewer";
@@ -20,14 +21,19 @@ fn found(world: &World, acme: &Tenant, asserted: Asserted, scopes: &[&str]) -> V
     let reader = world.reader(acme.instance);
     let application = reader.live::<Application>(&acme.web.id).unwrap();
     let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let found = roles(&reader, &application, asserted, &acme.user.id, &scopes).unwrap();
-    found.iter().flat_map(|roles| roles.keys.iter().map(|key| format!("{}:{key}", roles.project))).collect()
+    let user = reader.live::<User>(&acme.user.id).unwrap();
+    let found = roles(&reader, &application, asserted, &user, &scopes).unwrap();
+    found.iter().flat_map(|roles| roles.roles.keys().map(|key| format!("{}:{key}", roles.project))).collect()
 }
 
 /// Alice of acme is a viewer at home, and an admin of globex's project.
 fn start() -> (World, Tenant, Tenant) {
     let (mut world, Tenants { acme, globex, .. }) = World::standard();
-    let grant = Authorization { user: acme.user.id.clone(), roles: vec![RoleKey::parse("admin").unwrap()] };
+    let grant = Authorization {
+        user: acme.user.id.clone(),
+        roles: vec![RoleKey::parse("admin").unwrap()],
+        grant: None,
+    };
     world.create(acme.instance, &id("abroad"), &globex.project, grant);
     (world, acme, globex)
 }
@@ -46,7 +52,8 @@ fn roles_come_by_setting_or_by_scope() {
         found(&world, &acme, Asserted::No, &[ALL, GLOBEX]),
         ["acme-portal:viewer", "globex-portal:admin"]
     );
-    let spec = Project { name: name("Portal"), role_assertion: true, role_check: false };
+    let spec =
+        Project { name: name("Portal"), role_assertion: true, role_check: false, has_project_check: false };
     world.must(
         &acme.org_owner.caller(),
         acme.instance,

@@ -249,7 +249,8 @@ fn a_person_asked_to_prove_again_gets_no_code_before_he_did() {
 #[test]
 fn case_27_who_holds_no_role_where_one_is_needed_gets_no_code() {
     let (mut world, acme, _) = start();
-    let spec = Project { name: name("Portal"), role_assertion: false, role_check: true };
+    let spec =
+        Project { name: name("Portal"), role_assertion: false, role_check: true, has_project_check: true };
     let update = Update { id: acme.project.clone(), revision: None, spec };
     world.must(&acme.org_owner.caller(), acme.instance, &update);
     let code = world.code_for(&acme.web);
@@ -266,9 +267,10 @@ fn case_27_who_holds_no_role_where_one_is_needed_gets_no_code() {
 fn a_deleted_role_is_held_by_nobody() {
     let (mut world, acme, _) = start();
     let roles = |world: &World| {
-        identity::authorization::roles(&world.reader(acme.instance), &acme.project, &acme.user.id)
-            .unwrap()
-            .len()
+        let reader = world.reader(acme.instance);
+        let project = reader.live::<Project>(&acme.project).unwrap();
+        let user = reader.live::<User>(&acme.user.id).unwrap();
+        identity::authorization::roles(&reader, &project, &user).unwrap().len()
     };
     assert_eq!(roles(&world), 1);
     let role = delete::<identity::project::role::Role>(&id("acme-viewer"));

@@ -279,7 +279,9 @@ fn a_denied_token_is_denied_until_it_ends() {
     let caller = tenant.service.caller();
     world.when(&caller, tenant.instance, &command).told(&[What::TokenDenied]);
     world.when(&caller, tenant.instance, &command).told(&[]);
-    let denied = |world: &World, jti: &str| deny::is_denied(&world.reader(tenant.instance), jti).unwrap();
+    let denied = |world: &World, jti: &str| {
+        deny::is_denied(&world.reader(tenant.instance), Hash::of(jti.as_bytes())).unwrap()
+    };
     assert!(denied(&world, "the-jti") && !denied(&world, "another"));
     world.advance_secs(99);
     world.must(&Caller::system(), tenant.instance, &Sweep { limit: 2000 });
@@ -308,7 +310,8 @@ fn a_deleted_client_is_not_created_while_it_waits_for_its_sweep() {
 fn a_family_ends_with_the_role_that_opened_it() {
     let (mut world, tenant, _) = start();
     let owner = tenant.org_owner.caller();
-    let spec = Project { name: name("Portal"), role_assertion: false, role_check: true };
+    let spec =
+        Project { name: name("Portal"), role_assertion: false, role_check: true, has_project_check: true };
     world.must(&owner, tenant.instance, &Update { id: tenant.project.clone(), revision: None, spec });
     let mut tokens = world.tokens(tenant.instance, &tenant.user, &tenant.web);
     let grant = set_state::<Authorization>(&id("globex-alice-grant"), State::Inactive);

@@ -4,9 +4,10 @@
 use crate::diagnostic::diagnostic;
 use crate::samples::{self, Sample};
 use identity::encoding::{Stored, decode_row, encode};
-use identity::envelope::Caller;
+use identity::envelope::{Caller, Source};
 use identity::event::{Event, What};
 use identity::execute::Machine;
+use identity::id::Hash;
 use identity::record::Kind;
 use identity::testing::fixtures::{id, machine};
 use std::collections::BTreeSet;
@@ -102,7 +103,9 @@ fn golden_callers() {
         Caller::system(),
         Caller::nobody(),
         Caller::session(id("u1"), id("s1")),
-        Caller::bearer(id("u1"), id("f1"), vec!["openid".to_owned()]),
+        Caller::bearer(id("u1"), Hash::of(b"jti"), Source::Family(id("f1")), vec!["openid".to_owned()]),
+        Caller::bearer(id("u1"), Hash::of(b"jti"), Source::Service { generation: 3 }, vec![]),
+        Caller::personal(id("u1"), id("t1")),
         Caller::client(id("a1"), Some(3)),
         Caller::service(id("u1"), 3),
         Caller::operator(),

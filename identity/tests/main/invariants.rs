@@ -9,7 +9,7 @@ use identity::encoding::{decode, encode};
 use identity::envelope::{Caller, Envelope, Remember, Subject, Via};
 use identity::execute::{Chunk, Outcome};
 use identity::grant::code::Redeemed;
-use identity::id::{InstanceId, SYSTEM};
+use identity::id::{Hash, InstanceId, SYSTEM};
 use identity::project::Project;
 use identity::record::{Kind, Record};
 use identity::refusal::Refusal;
@@ -122,7 +122,7 @@ fn a04_the_domain_asks_nothing_of_the_machine() {
     let listed = manifest.split("[dependencies]").nth(1).and_then(|rest| rest.split('[').next()).unwrap();
     let mut crates: Vec<&str> = listed.lines().filter_map(|line| line.split('.').next()).collect();
     crates.retain(|line| !line.trim().is_empty());
-    assert_eq!(crates, ["blake3", "crypto", "minicbor", "serde", "thiserror"]);
+    assert_eq!(crates, ["blake3", "crypto", "minicbor", "serde", "thiserror", "time"]);
 }
 
 /// Tables that allow no scan without an end.
@@ -135,6 +135,9 @@ impl Read for Bounded<'_> {
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
         assert!(limit <= 110_000, "a scan of {limit} rows");
         self.0.scan(table, from, to, limit)
+    }
+    fn scan_back(&self, _: Table, _: &[u8], _: &[u8], _: usize) -> Result<Vec<Row>, Fault> {
+        panic!("a command reads forwards")
     }
 }
 
@@ -270,6 +273,10 @@ impl Read for Failing<'_> {
         self.next()?;
         self.tables.scan(table, from, to, limit)
     }
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        self.next()?;
+        self.tables.scan_back(table, from, to, limit)
+    }
 }
 
 #[test]
@@ -362,7 +369,7 @@ fn remembering_longer_is_part_of_the_log() {
     let command =
         Create { id: id("u2"), parent: acme.organization.clone(), spec: tenant::human("u2"), birth };
     let envelope = world.envelope(&acme.org_owner.caller(), acme.instance, &command);
-    let envelope = Envelope { remember: Remember::Key, ..envelope };
+    let envelope = Envelope { remember: Remember::Key { asked: Hash::of(b"asked") }, ..envelope };
     let first = world.submit(&envelope);
     world.advance_secs(3600);
     world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });

@@ -10,6 +10,7 @@ use identity::cluster::node::{FoundCluster, Wanted};
 use identity::cluster::token::{CreateJoinToken, RevokeJoinToken};
 use identity::command::{COMMANDS, Command, RESOURCES};
 use identity::credential::password::SetPassword;
+use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
 use identity::credential::throttle::{FailPassword, Unlock};
 use identity::encoding::encode;
@@ -22,8 +23,9 @@ use identity::instance::{CreateInstance, SetInstanceState};
 use identity::level::RaiseLevel;
 use identity::name::HostName;
 use identity::organization::Organization;
-use identity::permission::{AdministratorRole, Within};
+use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
 use identity::project::Project;
+use identity::project::grant::ProjectGrant;
 use identity::project::role::{Role, RoleKey};
 use identity::record::State;
 use identity::refusal::Refusal;
@@ -89,23 +91,29 @@ fn four<T: Resource>(
     lines
 }
 
-fn resources(world: &mut World, acme: &Tenant) -> Vec<Line> {
+fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
     let instance = acme.instance;
     let root = Id::from_number(instance.0);
     let organization = |text: &str| Organization {
         name: name(text),
         domain: HostName::parse(&format!("{text}.test")).unwrap(),
     };
-    let project = |text: &str| Project { name: name(text), role_assertion: false, role_check: false };
+    let project = |text: &str| Project {
+        name: name(text),
+        role_assertion: false,
+        role_check: false,
+        has_project_check: false,
+    };
     let role = |key: &str| Role { key: RoleKey::parse(key).unwrap(), display_name: name(key), group: None };
     let grant = |user: &Id, role: &str| Authorization {
         user: user.clone(),
         roles: vec![RoleKey::parse(role).unwrap()],
+        grant: None,
     };
     let entry = |user: &Id| Administrator {
         user: user.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwner],
+        roles: vec![AdministratorRole::ProjectOwner.into()],
     };
     let host = |text: &str| Domain { host: HostName::parse(text).unwrap() };
     let key = world.person_key(instance, &id("new"));
@@ -116,6 +124,22 @@ fn resources(world: &mut World, acme: &Tenant) -> Vec<Line> {
     let grants = (grant(&acme.org_owner.id, "admin"), (), grant(&acme.user.id, "admin"));
     let entries = (entry(&acme.user.id), (), entry(&acme.project_owner.id));
     let (o, p) = (&acme.organization, &acme.project);
+    let received = |key: &str| ProjectGrant {
+        organization: globex.organization.clone(),
+        roles: vec![RoleKey::parse(key).unwrap()],
+    };
+    world.create(instance, &id("initech"), &root, organization("initech"));
+    world.create(instance, &id("pg"), p, ProjectGrant { organization: id("initech"), roles: vec![] });
+    let given = ProjectGrant { organization: id("initech"), ..received("viewer") };
+    let custom =
+        |verb: Verb| CustomRole { name: name("x"), permissions: vec![Permission { area: Area::User, verb }] };
+    world.create(instance, &id("reader"), &root, custom(Verb::Read));
+    let token = |secs: u64| PersonalToken { expires: Some(world.now.plus_secs(secs)) };
+    let service = acme.service.id.clone();
+    let birth = TokenSecret { hash: Hash::of(b"t") };
+    let old = Create { id: id("pat"), parent: service.clone(), spec: token(60), birth: birth.clone() };
+    let tokens = (token(60), birth, token(90));
+    world.must(&Caller::system(), instance, &old);
     let roles = (role("x"), (), role("y"));
     [
         four(instance, &root, o, (organization("x"), (), organization("y")), "SI", "SIO"),
@@ -141,6 +165,9 @@ fn resources(world: &mut World, acme: &Tenant) -> Vec<Line> {
         four(instance, o, &acme.user.id, users, "SIO", "SIO"),
         four(instance, p, &id("acme-alice-grant"), grants, "SIOP", "SIOP"),
         four(instance, &root, &id("acme-project-owner-ProjectOwner"), entries, "SIOP", "SIOP"),
+        four(instance, p, &id("pg"), (received("viewer"), (), given), "SIOP", "SIOP"),
+        four(instance, &root, &id("reader"), (custom(Verb::Read), (), custom(Verb::Write)), "SI", "SI"),
+        four(instance, &service, &id("pat"), tokens, "SIO", "SIO"),
         four(SYSTEM, &root, &id("auth.example"), (host("x.test"), (), host("y.test")), "S", "S"),
         vec![line(
             instance,
@@ -214,7 +241,7 @@ fn matrix() -> (World, Tenants, Vec<Line>) {
     let (mut world, tenants) = World::standard();
     // So that the organization of the IAM owner may go.
     world.appoint(InstanceId(1), &tenants.globex.user.id, Within::Instance, AdministratorRole::IamOwner);
-    let mut lines = resources(&mut world, &tenants.acme);
+    let mut lines = resources(&mut world, &tenants.acme, &tenants.globex);
     lines.extend(others(&mut world, &tenants.acme));
     lines.extend(of_the_cluster(&mut world));
     (world, tenants, lines)

@@ -7,9 +7,9 @@ use identity::application::Application;
 use identity::authorization::Authorization;
 use identity::change::{Create, Update};
 use identity::encoding::{Stored, decode, decode_row, encode, encode_row};
-use identity::envelope::{Caller, Envelope, Remember};
+use identity::envelope::{Caller, Envelope, Remember, Source};
 use identity::event::Event;
-use identity::id::{Fixed, Id, InstanceId};
+use identity::id::{Fixed, Hash, Id, InstanceId};
 use identity::organization::Organization;
 use identity::project::Project;
 use identity::record::{Record, State};
@@ -132,8 +132,12 @@ fn step(world: &mut World, tenants: &[&Tenant], (what, which, who): (u8, u8, u8)
     let instance = tenant.instance;
     let new = id(&format!("n{}", which % 5));
     let state = if which % 2 == 0 { State::Inactive } else { State::Active };
-    let project =
-        |text: &str| Project { name: name(text), role_assertion: which % 3 == 0, role_check: false };
+    let project = |text: &str| Project {
+        name: name(text),
+        role_assertion: which % 3 == 0,
+        role_check: false,
+        has_project_check: false,
+    };
     match what % 16 {
         0 => drop(world.run(
             &caller,
@@ -260,8 +264,8 @@ fn every_flipped_bit_is_found_or_means_something_else() {
             request: Fixed([3; 16]),
             not_after: Timestamp(1_790_000_000_000),
             instance: InstanceId(1),
-            caller: Caller::bearer(id("u1"), id("f1"), vec!["openid".into()]),
-            remember: Remember::Key,
+            caller: Caller::bearer(id("u1"), Hash::of(b"j"), Source::Family(id("f1")), vec!["openid".into()]),
+            remember: Remember::Key { asked: Hash::of(b"asked") },
             number: sample.number,
             body: sample.bytes,
         };

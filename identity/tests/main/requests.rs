@@ -18,7 +18,8 @@ fn start() -> (World, Tenant, Envelope) {
 }
 
 fn creation(world: &mut World, acme: &Tenant, id: &Id) -> Envelope {
-    let spec = Project { name: name("x"), role_assertion: false, role_check: false };
+    let spec =
+        Project { name: name("x"), role_assertion: false, role_check: false, has_project_check: false };
     let command = Create { id: id.clone(), parent: acme.organization.clone(), spec, birth: () };
     world.envelope(&acme.org_owner.caller(), acme.instance, &command)
 }

@@ -25,7 +25,7 @@ use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::user::{self, User, UserKind};
 
 fn project(text: &str) -> Project {
-    Project { name: name(text), role_assertion: false, role_check: false }
+    Project { name: name(text), role_assertion: false, role_check: false, has_project_check: false }
 }
 
 fn organization(text: &str) -> Organization {
@@ -165,8 +165,11 @@ fn what_is_fixed_after_creation_stays_even_for_what_is_switched_off() {
     let public = Application { pkce_optional: true, ..tenant::spa() };
     let update = Update { id: acme.spa.id.clone(), revision: None, spec: public };
     world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
-    let spec =
-        Authorization { user: acme.org_owner.id.clone(), roles: vec![RoleKey::parse("viewer").unwrap()] };
+    let spec = Authorization {
+        user: acme.org_owner.id.clone(),
+        roles: vec![RoleKey::parse("viewer").unwrap()],
+        grant: None,
+    };
     let update = Update { id: id("acme-alice-grant"), revision: None, spec };
     world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
 }
@@ -191,11 +194,15 @@ fn an_application_is_what_its_kind_allows() {
         world.when(&owner, acme.instance, &command).refused(Refusal::InvalidSpec);
     }
     for roles in [vec![], vec![RoleKey::parse("viewer").unwrap(); 101]] {
-        let spec = Authorization { user: acme.org_owner.id.clone(), roles };
+        let spec = Authorization { user: acme.org_owner.id.clone(), roles, grant: None };
         let command = Create { id: id("g"), parent: acme.project.clone(), spec, birth: () };
         world.when(&owner, acme.instance, &command).refused(Refusal::InvalidSpec);
     }
-    let spec = Authorization { user: acme.user.id.clone(), roles: vec![RoleKey::parse("admin").unwrap()] };
+    let spec = Authorization {
+        user: acme.user.id.clone(),
+        roles: vec![RoleKey::parse("admin").unwrap()],
+        grant: None,
+    };
     let command = Create { id: id("g"), parent: acme.project.clone(), spec, birth: () };
     world.when(&owner, acme.instance, &command).refused(Refusal::AlreadyExists);
 }
@@ -266,8 +273,11 @@ fn a_sweep_is_bounded_ends_and_leaves_no_row_behind() {
             Within::Project(globex.project.clone()),
             AdministratorRole::ProjectOwner,
         );
-        let grant =
-            Authorization { user: globex.user.id.clone(), roles: vec![RoleKey::parse("viewer").unwrap()] };
+        let grant = Authorization {
+            user: globex.user.id.clone(),
+            roles: vec![RoleKey::parse("viewer").unwrap()],
+            grant: None,
+        };
         world.create(instance, &id("foreign-grant"), &acme.project, grant);
         world.must(&acme.iam_owner.caller(), instance, &delete::<Organization>(&globex.organization));
         let before = audit::head(&world.tables, instance).unwrap().count;
@@ -325,9 +335,10 @@ fn a_deleted_user_leaves_no_credential_and_no_grant() {
     assert!(reader.referring(Kind::User, &user, Kind::Session, 10).unwrap().is_empty());
     // Created again, he has nothing of the former.
     world.create_person(instance, &acme.organization, user.clone());
-    assert!(
-        identity::authorization::roles(&world.reader(instance), &acme.project, &user).unwrap().is_empty()
-    );
+    let reader = world.reader(instance);
+    let (project, again) =
+        (reader.live::<Project>(&acme.project).unwrap(), reader.live::<User>(&user).unwrap());
+    assert!(identity::authorization::roles(&reader, &project, &again).unwrap().is_empty());
     world
         .when(&acme.user.caller(), instance, &identity::session::EndSession {})
         .refused(Refusal::CallerNotAlive);
@@ -415,7 +426,7 @@ fn an_entry_is_for_one_who_serves_and_stays_with_him() {
     let spec = |user: &Id, within: &Within| Administrator {
         user: user.clone(),
         within: within.clone(),
-        roles: vec![AdministratorRole::OrgOwner],
+        roles: vec![AdministratorRole::OrgOwner.into()],
     };
     let create = |spec| Create { id: id("e"), parent: root.clone(), spec, birth: () };
     world.when(&owner, instance, &create(spec(&id("nobody"), &within))).refused(Refusal::InvalidSpec);

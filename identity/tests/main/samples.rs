@@ -2,7 +2,7 @@
 //!
 //! The golden files are made of these. A field that is added later gets a value here, and a new file beside the old one.
 
-use identity::administrator::Administrator;
+use identity::administrator::{Administrator, Held};
 use identity::application::redirect_uri::RedirectUri;
 use identity::application::{Application, ApplicationKind, ClientAuth, TokenAlg};
 use identity::authorization::Authorization;
@@ -14,6 +14,7 @@ use identity::cluster::token::{AdmitNode, CreateJoinToken, JoinToken, RevokeJoin
 use identity::cluster::version::ProgramVersion;
 use identity::command::Command;
 use identity::credential::password::{Password, ProvePassword, Renews, SetPassword};
+use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
 use identity::credential::throttle::{FailPassword, Throttle, Unlock};
 use identity::encoding::{encode, encode_row};
@@ -28,8 +29,9 @@ use identity::instance::{CreateInstance, Instance, SetInstanceState};
 use identity::level::RaiseLevel;
 use identity::name::{EmailAddress, HostName, LanguageTag, Username};
 use identity::organization::Organization;
-use identity::permission::{AdministratorRole, Within};
+use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
 use identity::project::Project;
+use identity::project::grant::ProjectGrant;
 use identity::project::role::{Role, RoleKey};
 use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
@@ -67,7 +69,7 @@ fn organization() -> Organization {
 }
 
 fn project() -> Project {
-    Project { name: name("Portal"), role_assertion: true, role_check: true }
+    Project { name: name("Portal"), role_assertion: true, role_check: true, has_project_check: true }
 }
 
 fn role() -> Role {
@@ -108,12 +110,29 @@ fn user() -> User {
 
 fn authorization() -> Authorization {
     let role = |key: &str| RoleKey::parse(key).unwrap();
-    Authorization { user: id("u1"), roles: vec![role("admin"), role("viewer")] }
+    Authorization { user: id("u1"), roles: vec![role("admin"), role("viewer")], grant: Some(id("g1")) }
 }
 
 fn administrator() -> Administrator {
     let within = Within::Organization(id("acme"));
-    Administrator { user: id("u1"), within, roles: vec![AdministratorRole::OrgOwner] }
+    Administrator {
+        user: id("u1"),
+        within,
+        roles: vec![AdministratorRole::OrgOwner.into(), Held::Custom(id("auditor"))],
+    }
+}
+
+fn grant() -> ProjectGrant {
+    ProjectGrant { organization: id("globex"), roles: vec![RoleKey::parse("admin").unwrap()] }
+}
+
+fn custom_role() -> CustomRole {
+    let permissions = vec![Permission { area: Area::Role, verb: Verb::Write }];
+    CustomRole { name: name("Auditor"), permissions }
+}
+
+fn personal_token() -> PersonalToken {
+    PersonalToken { expires: Some(LATER) }
 }
 
 fn domain() -> Domain {
@@ -244,6 +263,9 @@ pub(crate) fn commands() -> Vec<Sample> {
     samples.extend(changes(authorization(), ()));
     samples.extend(changes(administrator(), ()));
     samples.extend(changes(domain(), ()));
+    samples.extend(changes(grant(), ()));
+    samples.extend(changes(custom_role(), ()));
+    samples.extend(changes(personal_token(), TokenSecret { hash: hash(13) }));
     samples.extend(changes(probe(), ()));
     samples
 }
@@ -307,6 +329,10 @@ pub(crate) fn records() -> Vec<Sample> {
         record(user()),
         record(authorization()),
         record(administrator()),
+        record(grant()),
+        record(custom_role()),
+        record(personal_token()),
+        row(&TokenSecret { hash: hash(13) }),
         row(&session),
         row(&code),
         row(&family()),

@@ -9,6 +9,7 @@ use identity::cluster::membership::{RemoveNode, ReplaceNode, SetNodeRole};
 use identity::cluster::node::Wanted;
 use identity::cluster::token::RevokeJoinToken;
 use identity::credential::password::Renews;
+use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
 use identity::credential::throttle::{FailPassword, Unlock};
 use identity::envelope::Caller;
@@ -19,8 +20,9 @@ use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
 use identity::level::RaiseLevel;
 use identity::name::HostName;
 use identity::organization::Organization;
-use identity::permission::{AdministratorRole, Within};
+use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
 use identity::project::Project;
+use identity::project::grant::ProjectGrant;
 use identity::project::role::{Role, RoleKey};
 use identity::record::State;
 use identity::resource::Resource;
@@ -37,7 +39,7 @@ use std::marker::PhantomData;
 pub(crate) fn world() -> World {
     let (mut world, Tenants { acme, globex, umbra }) = World::standard();
     system(&mut world, &umbra);
-    resources(&mut world, &acme);
+    resources(&mut world, &acme, &globex);
     sign_ins(&mut world, &acme, &umbra);
     refusals(&mut world, &acme, &globex);
     world
@@ -88,7 +90,7 @@ fn system(world: &mut World, umbra: &Tenant) {
     world.must(&system, SYSTEM, &Sweep { limit: 10 });
 }
 
-fn resources(world: &mut World, acme: &Tenant) {
+fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
     let owner = acme.iam_owner.caller();
     let lifetimes =
@@ -101,7 +103,12 @@ fn resources(world: &mut World, acme: &Tenant) {
     };
     world.create(instance, &id("initech"), &root, organization("initech"));
     four(world, &owner, acme, &id("initech"), organization("initech2"));
-    let project = |text: &str| Project { name: name(text), role_assertion: true, role_check: false };
+    let project = |text: &str| Project {
+        name: name(text),
+        role_assertion: true,
+        role_check: false,
+        has_project_check: false,
+    };
     world.create(instance, &id("p2"), &acme.organization, project("two"));
     four(world, &owner, acme, &id("p2"), project("three"));
     let role = |key: &str| Role { key: RoleKey::parse(key).unwrap(), display_name: name(key), group: None };
@@ -116,17 +123,45 @@ fn resources(world: &mut World, acme: &Tenant) {
         instance,
         &id("g2"),
         &acme.project,
-        Authorization { user: bob.id.clone(), roles: roles("admin") },
+        Authorization { user: bob.id.clone(), roles: roles("admin"), grant: None },
     );
-    four(world, &owner, acme, &id("g2"), Authorization { user: bob.id.clone(), roles: roles("viewer") });
+    four(
+        world,
+        &owner,
+        acme,
+        &id("g2"),
+        Authorization { user: bob.id.clone(), roles: roles("viewer"), grant: None },
+    );
     let entry = Administrator {
         user: bob.id.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwner],
+        roles: vec![AdministratorRole::ProjectOwner.into()],
     };
     world.create(instance, &id("m2"), &root, entry.clone());
     four(world, &owner, acme, &id("m2"), entry);
+    more(world, &owner, acme, globex);
     four(world, &owner, acme, &bob.id, tenant::human("robert"));
+}
+
+fn more(world: &mut World, owner: &Caller, acme: &Tenant, globex: &Tenant) {
+    let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
+    let grant = |keys: &[&str]| ProjectGrant {
+        organization: globex.organization.clone(),
+        roles: keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect(),
+    };
+    world.create(instance, &id("pg2"), &acme.project, grant(&["viewer"]));
+    four(world, owner, acme, &id("pg2"), grant(&["admin", "viewer"]));
+    let role = |verb: Verb| CustomRole {
+        name: name("Reader"),
+        permissions: vec![Permission { area: Area::User, verb }],
+    };
+    world.create(instance, &id("reader"), &root, role(Verb::Read));
+    four(world, owner, acme, &id("reader"), role(Verb::Write));
+    let birth = TokenSecret { hash: Hash::of(b"a token") };
+    let (parent, spec) = (acme.service.id.clone(), PersonalToken { expires: None });
+    world.must(owner, instance, &Create { id: id("t2"), parent, spec, birth });
+    let expires = Some(world.now.plus_secs(86_400));
+    four(world, owner, acme, &id("t2"), PersonalToken { expires });
 }
 
 /// Changes a resource, switches it off and on, and deletes it.
@@ -189,7 +224,8 @@ fn refusals(world: &mut World, acme: &Tenant, globex: &Tenant) {
     for caller in [acme.user.caller(), globex.org_owner.caller(), acme.web.caller(), Caller::nobody()] {
         world.run(&caller, instance, &delete::<Project>(&acme.project)).unwrap_err();
     }
-    let spec = Project { name: name("x"), role_assertion: false, role_check: false };
+    let spec =
+        Project { name: name("x"), role_assertion: false, role_check: false, has_project_check: false };
     let stale = Update { id: acme.project.clone(), revision: Some(9), spec: spec.clone() };
     world.run(&acme.org_owner.caller(), instance, &stale).unwrap_err();
     let twice = Create { id: acme.project.clone(), parent: acme.organization.clone(), spec, birth: () };

@@ -9,7 +9,7 @@ use identity::change::{Create, Update};
 use identity::credential::alive;
 use identity::credential::password::SetPassword;
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
-use identity::envelope::{Caller, Subject, Via};
+use identity::envelope::{Caller, Source, Subject, Via};
 use identity::id::{Hash, Id, SYSTEM};
 use identity::instance::SetInstanceState;
 use identity::instance::domain::Domain;
@@ -24,7 +24,7 @@ use identity::resource::Resource;
 use identity::session::EndSession;
 use identity::testing::fixtures::{World, id, name};
 use identity::testing::tenant::{self, Client, Tenant, Tenants};
-use identity::token::introspect::{self, Bearer, Source};
+use identity::token::introspect::{self, Bearer};
 use identity::user::User;
 
 /// Each way in which a tenant's people and programs authenticate.
@@ -38,6 +38,11 @@ enum Way {
 }
 
 const WAYS: [Way; 5] = [Way::Session, Way::WebClient, Way::PublicClient, Way::Bearer, Way::Service];
+
+/// The bearer of an access token of a family.
+fn bearer(user: Id, family: Id, scopes: Vec<String>) -> Caller {
+    Caller::bearer(user, Hash::of(b"jti"), Source::Family(family), scopes)
+}
 
 struct Callers {
     tenant: Tenant,
@@ -55,9 +60,7 @@ impl Callers {
             Way::Session => self.tenant.user.caller(),
             Way::WebClient => self.tenant.web.caller(),
             Way::PublicClient => self.tenant.spa.caller(),
-            Way::Bearer => {
-                Caller::bearer(self.tenant.user.id.clone(), self.family.clone(), vec!["openid".into()])
-            }
+            Way::Bearer => bearer(self.tenant.user.id.clone(), self.family.clone(), vec!["openid".into()]),
             Way::Service => self.tenant.service.caller(),
         }
     }
@@ -205,7 +208,11 @@ fn a11_the_owner_of_an_instance_finds_nothing_of_another() {
     world.when(&owner, instance, &SetServiceSecret { user: umbra.service.id.clone(), hash }).refused(gone);
     let command = SetPassword { user: umbra.user.id.clone(), sealed: vec![1] };
     world.when(&owner, instance, &command).refused(gone);
-    let spec = Authorization { user: umbra.user.id.clone(), roles: vec![RoleKey::parse("viewer").unwrap()] };
+    let spec = Authorization {
+        user: umbra.user.id.clone(),
+        roles: vec![RoleKey::parse("viewer").unwrap()],
+        grant: None,
+    };
     let command = Create { id: id("g"), parent: acme.project.clone(), spec, birth: () };
     world.when(&owner, instance, &command).refused(gone);
     let code = world.code_for(&umbra.web);
@@ -228,7 +235,8 @@ fn a11_the_owner_of_an_organization_changes_nothing_of_another() {
     let (mut world, Tenants { acme, globex, .. }) = World::standard();
     let (owner, instance) = (globex.org_owner.caller(), globex.instance);
     let no = Refusal::NotPermitted;
-    let spec = || Project { name: name("mine"), role_assertion: false, role_check: false };
+    let spec =
+        || Project { name: name("mine"), role_assertion: false, role_check: false, has_project_check: false };
     let parent = acme.organization.clone();
     world.when(&owner, instance, &Create { id: id("p"), parent, spec: spec(), birth: () }).refused(no);
     let update = Update { id: acme.project.clone(), revision: None, spec: spec() };
@@ -258,7 +266,7 @@ fn a11_roles_are_those_of_the_project_itself() {
     let key = RoleKey::parse("acme-only").unwrap();
     let role = Role { key: key.clone(), display_name: name("x"), group: None };
     world.create(acme.instance, &id("r"), &acme.project, role);
-    let spec = Authorization { user: globex.org_owner.id.clone(), roles: vec![key] };
+    let spec = Authorization { user: globex.org_owner.id.clone(), roles: vec![key], grant: None };
     let command = Create { id: id("g"), parent: globex.project.clone(), spec, birth: () };
     world.when(&owner, globex.instance, &command).refused(Refusal::NoSuchRole);
 }
@@ -319,15 +327,22 @@ fn a12_nobody_appoints_to_more_than_he_governs() {
     ];
     for (caller, allowed) in callers {
         for ((within, role), allowed) in places.iter().zip(allowed) {
-            let spec =
-                Administrator { user: acme.user.id.clone(), within: within.clone(), roles: vec![*role] };
+            let spec = Administrator {
+                user: acme.user.id.clone(),
+                within: within.clone(),
+                roles: vec![(*role).into()],
+            };
             let command = Create { id: id("entry"), parent: root.clone(), spec, birth: () };
             let outcome = world.clone().run(&caller, instance, &command).map(|_| ());
             let expected = if allowed { Ok(()) } else { Err(Refusal::NotPermitted) };
             assert_eq!(outcome, expected, "{caller:?} appoints {role:?} at {within:?}");
         }
     }
-    let spec = |within, role| Administrator { user: acme.user.id.clone(), within, roles: vec![role] };
+    let spec = |within, role: AdministratorRole| Administrator {
+        user: acme.user.id.clone(),
+        within,
+        roles: vec![role.into()],
+    };
     for (within, role) in [
         (Within::Organization(acme.organization.clone()), AdministratorRole::IamOwner),
         (Within::Project(acme.project.clone()), AdministratorRole::OrgOwner),
@@ -378,7 +393,12 @@ fn a12_who_governs_a_deleted_place_governs_nothing() {
 fn a12_a_token_governs_only_with_the_scope_that_its_family_was_granted() {
     let (mut world, Tenants { acme, .. }) = World::standard();
     let instance = acme.instance;
-    let spec = Project { name: name("Conclave"), role_assertion: false, role_check: false };
+    let spec = Project {
+        name: name("Conclave"),
+        role_assertion: false,
+        role_check: false,
+        has_project_check: false,
+    };
     world.create(instance, &id(OWN_PROJECT), &acme.organization, spec);
     let own = world.create_client(instance, &id(OWN_PROJECT), id("own-web"), tenant::web());
     let mut family_with_scope = |client: &Client| {
@@ -395,7 +415,7 @@ fn a12_a_token_governs_only_with_the_scope_that_its_family_was_granted() {
     let plain = world.tokens(instance, &acme.org_owner, &acme.web).family;
     let bearer = |family: &Id, scopes: &[&str]| {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        Caller::bearer(acme.org_owner.id.clone(), family.clone(), scopes)
+        bearer(acme.org_owner.id.clone(), family.clone(), scopes)
     };
     let command = delete::<User>(&acme.user.id);
     let cases = [
@@ -424,13 +444,14 @@ fn a12_no_number_of_entries_hides_what_somebody_governs() {
     let mut refused = 0;
     for number in 0..identity::permission::ENTRIES_MAX + 5 {
         let project = id(&format!("a{number:03}"));
-        let spec = Project { name: name("x"), role_assertion: false, role_check: false };
+        let spec =
+            Project { name: name("x"), role_assertion: false, role_check: false, has_project_check: false };
         world.create(instance, &project, &acme.organization, spec);
         let within = Within::Project(project.clone());
         let spec = Administrator {
             user: acme.iam_owner.id.clone(),
             within,
-            roles: vec![AdministratorRole::ProjectOwner],
+            roles: vec![AdministratorRole::ProjectOwner.into()],
         };
         let command = Create { id: project.clone(), parent: root.clone(), spec, birth: () };
         match world.run(&owner, instance, &command) {
@@ -537,7 +558,7 @@ fn a12_a_role_held_twice_in_one_entry_is_refused() {
     let spec = Administrator {
         user: acme.user.id.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwner; 2],
+        roles: vec![AdministratorRole::ProjectOwner.into(); 2],
     };
     let create = Create { id: id("twice"), parent: Id::from_number(acme.instance.0), spec, birth: () };
     world.when(&acme.org_owner.caller(), acme.instance, &create).refused(Refusal::InvalidSpec);
@@ -558,7 +579,8 @@ fn a12_nobody_changes_a_person_who_governs_more() {
 #[test]
 fn a12_only_the_system_makes_the_instances_own_project() {
     let (mut world, Tenants { acme, .. }) = World::standard();
-    let spec = Project { name: name("x"), role_assertion: false, role_check: false };
+    let spec =
+        Project { name: name("x"), role_assertion: false, role_check: false, has_project_check: false };
     let command = Create { id: id(OWN_PROJECT), parent: acme.organization.clone(), spec, birth: () };
     for caller in [acme.org_owner.caller(), acme.iam_owner.caller()] {
         world.when(&caller, acme.instance, &command).refused(Refusal::NotPermitted);

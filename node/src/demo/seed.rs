@@ -33,7 +33,7 @@ pub(crate) async fn seed(service: &Service, url: &PublicUrl) -> Outcome<Credenti
     let acme = steps.resource("acme", &steps.root(), acme).await?;
     steps.own_project(&acme).await?;
 
-    let portal = Project { name: name("Portal")?, role_assertion: true, role_check: false };
+    let portal = Project { name: name("Portal")?, role_assertion: true, role_check: false, has_project_check: false };
     let portal = steps.resource(PROJECT, &acme, portal).await?;
     for (key, title) in [("reader", "Reader"), ("editor", "Editor"), ("admin", "Portal administrator")] {
         let role = Role { key: role_key(key)?, display_name: name(title)?, group: None };

@@ -1,10 +1,11 @@
 //! A view: all tables at one moment, for as long as it lives.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use identity::tables::{Fault, Read, Row, Table};
-use rocksdb::{ColumnFamily, DB, ReadOptions, Snapshot};
+use rocksdb::{ColumnFamily, DB, Direction, ReadOptions, Snapshot};
 
 use crate::codec::meta;
 use crate::error::Part;
@@ -58,6 +59,39 @@ impl View {
         Ok(hash.finish())
     }
 
+    fn rows(
+        &self,
+        table: Table,
+        range: Range<&[u8]>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Row>, Fault> {
+        if range.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(range.start.to_vec()..range.end.to_vec());
+        let mut cursor = self.snapshot.raw_iterator_cf_opt(self.family(table)?, options);
+        match direction {
+            Direction::Forward => cursor.seek(range.start),
+            Direction::Reverse => cursor.seek_to_last(),
+        }
+        let mut rows = Vec::new();
+        while let Some((key, value)) = cursor.item() {
+            rows.push((key.to_vec(), value.to_vec()));
+            if rows.len() >= limit {
+                break;
+            }
+            match direction {
+                Direction::Forward => cursor.next(),
+                Direction::Reverse => cursor.prev(),
+            }
+        }
+        // A cursor stops at an error as it does at the end.
+        cursor.status().map_err(|e| self.fault(e))?;
+        Ok(rows)
+    }
+
     fn family(&self, table: Table) -> Result<&ColumnFamily, Fault> {
         Ok(self.generation.family(table)?)
     }
@@ -78,23 +112,10 @@ impl Read for View {
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
-        if from >= to || limit == 0 {
-            return Ok(Vec::new());
-        }
-        let mut options = ReadOptions::default();
-        options.set_iterate_range(from.to_vec()..to.to_vec());
-        let mut cursor = self.snapshot.raw_iterator_cf_opt(self.family(table)?, options);
-        let mut rows = Vec::new();
-        cursor.seek(from);
-        while let Some((key, value)) = cursor.item() {
-            rows.push((key.to_vec(), value.to_vec()));
-            if rows.len() >= limit {
-                break;
-            }
-            cursor.next();
-        }
-        // A cursor stops at an error as it does at the end.
-        cursor.status().map_err(|e| self.fault(e))?;
-        Ok(rows)
+        self.rows(table, from..to, limit, Direction::Forward)
+    }
+
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        self.rows(table, from..to, limit, Direction::Reverse)
     }
 }

@@ -80,7 +80,7 @@ async fn of_family(
     let now = view.now.secs();
     let asserted = |yes: bool| if yes { Asserted::Yes } else { Asserted::No };
     let in_access = asserted(application.spec.access_token_roles);
-    let access_roles = roles(&reader, application, in_access, &user.id, &scopes)?;
+    let access_roles = roles(&reader, application, in_access, &user, &scopes)?;
     let mut meant: Vec<String> = vec![application.id.to_string()];
     meant.extend(audience(&reader, application, &scopes).iter().map(Id::to_string));
     let access = AccessToken {
@@ -101,7 +101,7 @@ async fn of_family(
     let access_token = crypto::issue(&*signer, "at+jwt", &access).await?;
     let id_token = if scope::has(&scopes, scope::OPENID) {
         let in_id = asserted(application.spec.id_token_roles);
-        let id_roles = roles(&reader, application, in_id, &user.id, &scopes)?;
+        let id_roles = roles(&reader, application, in_id, &user, &scopes)?;
         let mut more = claims::of_roles(application.parent.as_str(), &id_roles);
         if application.spec.id_token_userinfo {
             more.extend(claims::of_user(&reader, &user, &scopes)?);

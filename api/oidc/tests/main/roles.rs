@@ -45,7 +45,7 @@ async fn with_role(world: &World, project: &Id, keys: &[&str], user: &Id) -> Id 
 }
 
 async fn other_project(world: &World) -> Id {
-    let spec = Project { name: Name::parse("Other").unwrap(), role_assertion: false, role_check: false };
+    let spec = Project { name: Name::parse("Other").unwrap(), role_assertion: false, role_check: false, has_project_check: false };
     world.service.create(world.instance, &Caller::system(), &world.organization, spec).await.unwrap()
 }
 

@@ -156,7 +156,7 @@ impl World {
         let domain = identity::name::HostName::parse("acme.example").unwrap();
         let acme = Organization { name: name("ACME"), domain };
         let organization = service.create(instance, &system, &root, acme).await?;
-        let portal = Project { name: name("Portal"), role_assertion: false, role_check: false };
+        let portal = Project { name: name("Portal"), role_assertion: false, role_check: false, has_project_check: false };
         let project = service.create(instance, &system, &organization, portal).await?;
         let key = identity::project::role::RoleKey::parse("admin").unwrap();
         let role = Role { key: key.clone(), display_name: name("Admin"), group: None };

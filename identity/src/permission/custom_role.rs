@@ -1,0 +1,81 @@
+//! Roles of administrators that an instance has made itself, beside the built-in ones.
+
+use crate::encoding::Stored;
+use crate::name::Name;
+use crate::permission::{Area, Permission, Verb, Within, holds};
+use crate::reader::{Reader, Run};
+use crate::record::Kind;
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource, Root};
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// A role of administrators. Its id stands in their entries, and may be held at any place.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomRole {
+    /// Shown to administrators.
+    #[n(0)]
+    pub name: Name<200>,
+    /// What it may do: 1 to 100 permissions, none twice.
+    #[n(1)]
+    pub permissions: Vec<Permission>,
+}
+
+/// The most permissions of a role.
+const PERMISSIONS_MAX: usize = 100;
+
+impl CustomRole {
+    /// Whether the role may do this.
+    pub fn allows(&self, area: Area, verb: Verb) -> bool {
+        self.permissions.contains(&Permission { area, verb })
+    }
+}
+
+impl Stored for CustomRole {}
+
+impl Resource for CustomRole {
+    const KIND: Kind = Kind::CustomRole;
+    const SEARCH: &'static [&'static str] = &["name"];
+    type Parent = Root;
+    type Birth = ();
+
+    fn area(&self) -> Area {
+        Area::CustomRole
+    }
+
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.search("name", self.name.as_str());
+    }
+
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        let Some(after) = change.after else { return unused(change) };
+        let mut distinct = after.permissions.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let fits = (1..=PERMISSIONS_MAX).contains(&distinct.len());
+        // A name of the built-in roles would be read as one of them.
+        let is_builtin = crate::permission::AdministratorRole::from_name(change.id.as_str()).is_some();
+        if !fits || distinct.len() != after.permissions.len() || is_builtin {
+            return Err(Refusal::InvalidSpec.into());
+        }
+        // Its holders get what is added here: nobody gives what he lacks.
+        for Permission { area, verb } in distinct {
+            if !holds(&change.reader, change.caller, area, verb, &Within::Instance)? {
+                return Err(Refusal::ExceedsOwn.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses to delete or switch off a role that somebody holds.
+fn unused(change: &Change<'_, CustomRole>) -> Run<()> {
+    let holders = change.reader.referring(Kind::CustomRole, change.id, Kind::Administrator, 1)?;
+    if holders.is_empty() { Ok(()) } else { Err(Refusal::InUse.into()) }
+}
+
+/// Whether a role of this id serves.
+pub fn serves(reader: &Reader<'_>, id: &crate::id::Id) -> Run<bool> {
+    Ok(crate::reader::optional(reader.live::<CustomRole>(id))?.is_some())
+}

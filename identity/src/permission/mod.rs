@@ -1,0 +1,157 @@
+//! Permissions: area × verb × where. One table says what each role may; nothing here has a wildcard arm.
+
+pub mod area;
+pub mod custom_role;
+pub mod roles;
+
+use crate::administrator::{Administrator, Held};
+use crate::envelope::{Caller, Subject, Via};
+use crate::id::Id;
+use crate::organization::Organization;
+use crate::project::Project;
+use crate::project::grant::ProjectGrant;
+use crate::reader::{Reader, Run};
+use crate::record::{Kind, State};
+use crate::refusal::Refusal;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+pub use area::{Area, Permission, Verb};
+pub use custom_role::CustomRole;
+pub use roles::AdministratorRole;
+
+/// Where something is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// Directly under the instance.
+    #[n(0)]
+    Instance,
+    /// In an organization.
+    #[n(1)]
+    Organization(#[n(0)] Id),
+    /// In a project, and so in its organization.
+    #[n(2)]
+    Project(#[n(0)] Id),
+    /// In what an organization does with a project that was granted to it.
+    #[n(3)]
+    ProjectGrant(#[n(0)] Id),
+}
+
+/// The scope without which an access token opens no management endpoint.
+pub const MANAGEMENT_SCOPE: &str = "urn:zitadel:iam:org:project:id:zitadel:aud";
+
+/// How many administrator entries one user may have.
+pub const ENTRIES_MAX: usize = 200;
+
+/// Refuses a caller who may not do this there.
+pub fn require(reader: &Reader<'_>, caller: &Caller, area: Area, verb: Verb, within: &Within) -> Run<()> {
+    if holds(reader, caller, area, verb, within)? { Ok(()) } else { Err(Refusal::NotPermitted.into()) }
+}
+
+/// Whether a caller may do this there. His credential is taken to be alive.
+pub fn holds(reader: &Reader<'_>, caller: &Caller, area: Area, verb: Verb, within: &Within) -> Run<bool> {
+    match governor(caller) {
+        Governor::Anyone => Ok(true),
+        Governor::Nobody => Ok(false),
+        Governor::User(user) => {
+            let path = path(reader, within)?;
+            for entry in entries(reader, user)? {
+                if path.contains(&entry.within) && allows(reader, &entry, area, verb)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+    }
+}
+
+/// By whose entries a caller governs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Governor<'c> {
+    /// By nobody's: the cluster itself, and whoever runs it, may do anything.
+    Anyone,
+    /// A user's.
+    User(&'c Id),
+    /// It governs nothing.
+    Nobody,
+}
+
+/// By whose entries a caller governs: a token governs only if it was issued for management.
+pub fn governor(caller: &Caller) -> Governor<'_> {
+    match (&caller.subject, &caller.via) {
+        (Subject::System | Subject::Operator, Via::System) => Governor::Anyone,
+        (Subject::User(user), Via::Session(_) | Via::Service { .. } | Via::PersonalToken(_)) => {
+            Governor::User(user)
+        }
+        (Subject::User(user), Via::Access { .. })
+            if caller.scopes.iter().any(|scope| scope == MANAGEMENT_SCOPE) =>
+        {
+            Governor::User(user)
+        }
+        (Subject::User(_), Via::Access { .. } | Via::Login | Via::System | Via::Client { .. })
+        | (
+            Subject::System | Subject::Operator,
+            Via::Login
+            | Via::Session(_)
+            | Via::Access { .. }
+            | Via::Client { .. }
+            | Via::Service { .. }
+            | Via::PersonalToken(_),
+        )
+        | (Subject::Nobody | Subject::Client(_), _) => Governor::Nobody,
+    }
+}
+
+/// Whether an entry allows this at its place and below.
+pub fn allows(reader: &Reader<'_>, entry: &Administrator, area: Area, verb: Verb) -> Run<bool> {
+    for held in &entry.roles {
+        let allowed = match held {
+            Held::Role(role) => role.allows(area, verb),
+            // A role that was deleted or switched off gives nothing.
+            Held::Custom(id) => reader
+                .find::<CustomRole>(id)?
+                .is_some_and(|role| role.state == State::Active && role.spec.allows(area, verb)),
+        };
+        if allowed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A user's administrator entries.
+pub fn entries(reader: &Reader<'_>, user: &Id) -> Run<Vec<Administrator>> {
+    let mut entries = Vec::new();
+    for id in reader.referring(Kind::User, user, Kind::Administrator, ENTRIES_MAX)? {
+        if let Some(record) = reader.find::<Administrator>(&id)?
+            && record.state == State::Active
+        {
+            entries.push(record.spec);
+        }
+    }
+    Ok(entries)
+}
+
+/// The place and those above it, up to the instance. What is deleted has no place.
+pub fn path(reader: &Reader<'_>, within: &Within) -> Run<Vec<Within>> {
+    let mut path = vec![within.clone(), Within::Instance];
+    match within {
+        Within::Instance => {}
+        Within::Organization(organization) => {
+            reader.find::<Organization>(organization)?.ok_or(Refusal::NotFound)?;
+        }
+        Within::Project(project) => {
+            let project = reader.find::<Project>(project)?.ok_or(Refusal::NotFound)?;
+            reader.find::<Organization>(&project.parent)?.ok_or(Refusal::NotFound)?;
+            path.push(Within::Organization(project.parent));
+        }
+        // What hangs under a grant belongs to the organization that received it.
+        Within::ProjectGrant(grant) => {
+            let grant = reader.find::<ProjectGrant>(grant)?.ok_or(Refusal::NotFound)?;
+            reader.find::<Organization>(&grant.spec.organization)?.ok_or(Refusal::NotFound)?;
+            path.push(Within::Organization(grant.spec.organization));
+        }
+    }
+    Ok(path)
+}

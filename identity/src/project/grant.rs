@@ -1,0 +1,75 @@
+//! Project grants: a project and some of its roles, handed to another organization, which gives them to its own users.
+
+use crate::encoding::Stored;
+use crate::id::Id;
+use crate::organization::Organization;
+use crate::permission::{Area, Within};
+use crate::project::Project;
+use crate::project::role::RoleKey;
+use crate::reader::{Names, Reader, Run};
+use crate::record::Kind;
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource};
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// What an organization received of another one's project. It can't change the project.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectGrant {
+    /// Who received it: fixed after creation, and not the project's own organization.
+    #[n(0)]
+    pub organization: Id,
+    /// The keys of the roles that it may give: 0 to 100. What is taken away here, nobody holds by it any more.
+    #[n(1)]
+    #[serde(default)]
+    pub roles: Vec<RoleKey>,
+}
+
+impl Stored for ProjectGrant {}
+
+impl Resource for ProjectGrant {
+    const KIND: Kind = Kind::ProjectGrant;
+    const REFERS: &'static [Kind] = &[Kind::Organization];
+    type Parent = Project;
+    type Birth = ();
+
+    fn area(&self) -> Area {
+        Area::ProjectGrant
+    }
+
+    fn indexes(&self, to: &mut Indexes<'_>) {
+        to.unique_in_parent(Names::ProjectGrant, self.organization.as_str());
+        to.refers(Kind::Organization, &self.organization);
+    }
+
+    fn also_read_in(&self) -> Option<Within> {
+        Some(Within::Organization(self.organization.clone()))
+    }
+
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        let Some(after) = change.after else { return Ok(()) };
+        let moved = change.before.is_some_and(|before| before.organization != after.organization);
+        let project = change.reader.existing::<Project>(change.parent)?;
+        if moved || project.parent == after.organization || after.roles.len() > 100 {
+            return Err(Refusal::InvalidSpec.into());
+        }
+        change.reader.existing::<Organization>(&after.organization)?;
+        for role in &after.roles {
+            if !has_role(&change.reader, change.parent, role)? {
+                return Err(Refusal::NoSuchRole.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a project has such a role.
+pub fn has_role(reader: &Reader<'_>, project: &Id, role: &RoleKey) -> Run<bool> {
+    Ok(reader.named(Names::RoleKey, &format!("{project} {role}"))?.is_some())
+}
+
+/// The grant of a project to an organization.
+pub fn of(reader: &Reader<'_>, project: &Id, organization: &Id) -> Run<Option<Id>> {
+    Ok(reader.named(Names::ProjectGrant, &format!("{project} {organization}"))?)
+}

@@ -11,10 +11,11 @@ use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Parent, Resource};
 use crate::user::User;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The roles of one user in one project. The user may belong to another organization.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Authorization {
     /// Who.

@@ -24,6 +24,8 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     const REFERS: &'static [Kind] = &[];
     /// Where its key is unique, if it is known under its parent by a key and not by its id.
     const KEYED: Option<Names> = None;
+    /// Whether it is known under its parent and not by itself.
+    const UNDER: bool = Self::KEYED.is_some();
     /// Whether it is a record of the system and not of an instance.
     const OF_SYSTEM: bool = false;
     /// Numbers of the fields that are personal data of [`Resource::person`]: sealed in events.

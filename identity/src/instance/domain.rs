@@ -8,9 +8,12 @@ use crate::reader::Names;
 use crate::record::Kind;
 use crate::resource::{Indexes, Resource};
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A host name of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Domain {
     /// The name, without scheme and port.
     #[n(0)]

@@ -119,6 +119,7 @@ impl Administrator {
 
 impl Resource for Administrator {
     const KIND: Kind = Kind::Administrator;
+    const AREA: Area = Area::OrganizationAdministrator;
     const REFERS: &'static [Kind] =
         &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;

@@ -35,13 +35,11 @@ impl Stored for Authorization {}
 
 impl Resource for Authorization {
     const KIND: Kind = Kind::Authorization;
+    const AREA: Area = Area::Authorization;
     const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
     type Parent = Project;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Authorization
-    }
     fn under(&self, reader: &Reader<'_>, project: &Id) -> Run<Within> {
         match &self.grant {
             Some(grant) => Ok(Within::ProjectGrant(grant.clone())),

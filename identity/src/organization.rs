@@ -31,12 +31,10 @@ impl Stored for Organization {}
 
 impl Resource for Organization {
     const KIND: Kind = Kind::Organization;
+    const AREA: Area = Area::Organization;
     const SEARCH: &'static [&'static str] = &["domain", "name"];
     type Parent = Root;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Organization
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::OrganizationDomain, self.domain.as_str());
         to.search("name", self.name.as_str());

@@ -146,6 +146,22 @@ async fn personal(service: &Service, view: &View, tenant: &Tenant, token: &str) 
 }
 
 impl Ask {
+    /// The same request for one of its items: under an Idempotency-Key of its own.
+    #[must_use]
+    pub fn part(&self, place: usize) -> Ask {
+        let key = self.key.as_ref().map(|key| format!("{key} {place}"));
+        let (service, tenant, view) = (self.service.clone(), self.tenant.clone(), self.view.clone());
+        Ask {
+            service,
+            tenant,
+            view,
+            caller: self.caller.clone(),
+            route: self.route.clone(),
+            key,
+            if_match: None,
+        }
+    }
+
     /// Reads of the instance.
     pub fn reader(&self) -> Reader<'_> {
         self.view.reader(self.tenant.instance)

@@ -6,15 +6,16 @@ use crate::condition;
 use crate::cursor;
 use crate::error::Problem;
 use crate::form::{drop_common, merge, object, parent_word, shown, take_id, typed, values};
-use crate::noun::{Named, Noun, Shown, already_done, new_id, plural};
+use crate::noun::{self, Named, Noun, Shown, already_done, new_id, plural};
 use crate::query::Params;
+use crate::route::Route;
+use crate::schema;
 use api_core::{Service, View};
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
+use axum::handler::Handler;
+use axum::http::{HeaderMap, Method, StatusCode};
 use identity::change::{Create, Delete, Saved, SetState, Update};
 use identity::id::Id;
 use identity::list::{Direction, Query, Sort, condition::Condition, condition::Test, list as page_of};
@@ -25,18 +26,84 @@ use identity::resources::{ForResource, dispatch};
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
 
+/// The parameters of a list.
+pub(crate) const OF_LISTS: &[(&str, &str)] = &[
+    ("limit", "how many at most: 1 to 1000, 50 unless said"),
+    ("cursor", "where the page before said that the next one goes on"),
+    ("sort", "an attribute, or one with a minus before it for the other way"),
+    ("filter", "a filter as in SCIM, such as: name co \"shop\" and state eq \"active\""),
+];
+
 /// The routes of a noun.
-pub fn routes<T: Noun>(router: Router<Service>) -> Router<Service> {
+pub fn routes<T: Noun>() -> Vec<Route> {
     if T::OF_SYSTEM {
-        return router;
+        return Vec::new();
     }
-    let (collection, item) = (crate::noun::collection::<T>(), crate::noun::item::<T>());
-    let one = get(read::<T>).put(replace::<T>).patch(patch::<T>).delete(delete::<T>);
-    router
-        .route(&collection, get(list::<T>).post(create::<T>))
-        .route(&item, one)
-        .route(&format!("{item}/activate"), post(activate::<T>))
-        .route(&format!("{item}/deactivate"), post(deactivate::<T>))
+    let (collection, item) = (noun::collection::<T>(), noun::item::<T>());
+    let (word, group) = (T::KIND.word(), plural(T::KIND));
+    let named = word.replace('_', " ");
+    let route = |method: Method, tail: &str, verb: &str, summary: &str, may: &str| Place {
+        method,
+        path: format!("{}{tail}", if ["create", "list"].contains(&verb) { &collection } else { &item }),
+        operation: format!(
+            "{verb}_{}",
+            if T::UNDER { format!("{}_{word}", T::Parent::KIND.word()) } else { word.into() }
+        ),
+        summary: summary.replace("{}", &named),
+        permission: format!("{}.{may}", permissions::<T>()),
+        group,
+    };
+    let ok = StatusCode::OK;
+    vec![
+        route(Method::GET, "", "list", "Lists each {} that the caller sees.", "read")
+            .of(list::<T>)
+            .query(OF_LISTS)
+            .gives(ok, schema::page::<T>),
+        route(Method::POST, "", "create", "Creates one {}.", "create")
+            .of(create::<T>)
+            .takes(schema::create::<T>)
+            .gives(StatusCode::CREATED, schema::made::<T>),
+        route(Method::GET, "", "get", "Shows one {}.", "read").of(read::<T>).gives(ok, schema::shown::<T>),
+        route(Method::PUT, "", "replace", "Replaces all values of one {}.", "write")
+            .of(replace::<T>)
+            .takes(schema::replace::<T>)
+            .gives(ok, schema::shown::<T>),
+        route(Method::PATCH, "", "update", "Changes some values of one {} (RFC 7396).", "write")
+            .of(patch::<T>)
+            .takes(schema::patch::<T>)
+            .gives(ok, schema::shown::<T>),
+        route(Method::DELETE, "", "delete", "Deletes one {}, with what hangs under it.", "delete")
+            .of(delete::<T>),
+        route(Method::POST, "/activate", "activate", "Switches one {} on.", "write")
+            .of(activate::<T>)
+            .gives(ok, schema::shown::<T>),
+        route(Method::POST, "/deactivate", "deactivate", "Switches one {} off.", "write")
+            .of(deactivate::<T>)
+            .gives(ok, schema::shown::<T>),
+    ]
+}
+
+/// A route of a noun before its handler is known.
+struct Place {
+    method: Method,
+    path: String,
+    operation: String,
+    summary: String,
+    permission: String,
+    group: &'static str,
+}
+
+impl Place {
+    fn of<H: Handler<A, Service>, A: 'static>(self, handler: H) -> Route {
+        Route::new(self.method, self.path, handler)
+            .called(self.operation, self.group)
+            .about(self.summary, self.permission)
+    }
+}
+
+/// The area that a noun's permissions are in; those of administrators depend on where.
+fn permissions<T: Noun>() -> &'static str {
+    T::AREA.word()
 }
 
 type Body = Result<Bytes, BytesRejection>;
@@ -168,7 +235,7 @@ pub(crate) async fn create_one<T: Noun>(
     };
     let spec: T = typed(members)?;
     let key = ask.service.data_key_at(&ask.view, ask.tenant.instance)?;
-    let (birth, secret) = <T::Birth as crate::noun::Born>::draw(&ask.service, &key, &id);
+    let (birth, secret) = T::Birth::draw(&ask.service, &key, &id);
     let command = Create { id: id.clone(), parent: parent.clone(), spec, birth };
     match ask.submit(&command, asked).await {
         Ok(made) if secret.is_some() && made.reply.id != id => Err(already_done(&made.reply.id)),

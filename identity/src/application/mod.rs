@@ -124,13 +124,10 @@ impl Stored for Application {}
 
 impl Resource for Application {
     const KIND: Kind = Kind::Application;
+    const AREA: Area = Area::Application;
     const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Project;
     type Birth = ();
-
-    fn area(&self) -> Area {
-        Area::Application
-    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());

@@ -45,14 +45,11 @@ impl Stored for PersonalToken {}
 
 impl Resource for PersonalToken {
     const KIND: Kind = Kind::PersonalToken;
+    const AREA: Area = Area::Credential;
     const LEAF: bool = true;
     const UNDER: bool = true;
     type Parent = User;
     type Birth = TokenSecret;
-
-    fn area(&self) -> Area {
-        Area::Credential
-    }
 
     fn indexes(&self, _: &mut Indexes<'_>) {}
 

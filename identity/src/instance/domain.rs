@@ -24,13 +24,11 @@ impl Stored for Domain {}
 
 impl Resource for Domain {
     const KIND: Kind = Kind::Domain;
+    const AREA: Area = Area::System;
     const OF_SYSTEM: bool = true;
     const LEAF: bool = true;
     type Parent = Instance;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::System
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::Host, self.host.as_str());
     }

@@ -37,13 +37,10 @@ impl Stored for CustomRole {}
 
 impl Resource for CustomRole {
     const KIND: Kind = Kind::CustomRole;
+    const AREA: Area = Area::CustomRole;
     const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Root;
     type Birth = ();
-
-    fn area(&self) -> Area {
-        Area::CustomRole
-    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());

@@ -31,13 +31,10 @@ impl Stored for ProjectGrant {}
 
 impl Resource for ProjectGrant {
     const KIND: Kind = Kind::ProjectGrant;
+    const AREA: Area = Area::ProjectGrant;
     const REFERS: &'static [Kind] = &[Kind::Organization];
     type Parent = Project;
     type Birth = ();
-
-    fn area(&self) -> Area {
-        Area::ProjectGrant
-    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique_in_parent(Names::ProjectGrant, self.organization.as_str());

@@ -48,12 +48,10 @@ impl Stored for Project {}
 
 impl Resource for Project {
     const KIND: Kind = Kind::Project;
+    const AREA: Area = Area::Project;
     const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Organization;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Project
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());
     }

@@ -45,13 +45,11 @@ impl Stored for Role {}
 
 impl Resource for Role {
     const KIND: Kind = Kind::Role;
+    const AREA: Area = Area::Role;
     const KEYED: Option<Names> = Some(Names::RoleKey);
     const LEAF: bool = true;
     type Parent = Project;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Role
-    }
     fn key(&self) -> Option<&str> {
         Some(self.key.as_str())
     }

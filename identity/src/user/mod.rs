@@ -95,15 +95,12 @@ impl Stored for User {}
 
 impl Resource for User {
     const KIND: Kind = Kind::User;
+    const AREA: Area = Area::User;
     const SEARCH: &'static [&'static str] = &["email", "name", "username"];
     const PERSONAL: &'static [u16] = &[0, 1];
     type Parent = Organization;
     /// The person's key, wrapped by the instance's data key.
     type Birth = person::NewKey;
-
-    fn area(&self) -> Area {
-        Area::User
-    }
 
     fn owner(id: &Id) -> Option<&Id> {
         Some(id)

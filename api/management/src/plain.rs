@@ -6,7 +6,7 @@ use crate::condition;
 use crate::cursor;
 use crate::error::Problem;
 use crate::form::{drop_common, merge, object, parent_word, shown, take_id, typed, values};
-use crate::noun::{self, Named, Noun, Shown, already_done, new_id, plural};
+use crate::noun::{self, Born, Named, Noun, Shown, already_done, new_id, plural};
 use crate::query::Params;
 use crate::route::Route;
 use crate::schema;

@@ -78,6 +78,9 @@ impl Jwk {
 const REFUSED: &str = "the crypto library refused its numbers";
 
 impl PublicKey {
+    /// The longest JWK that [`parse`](Self::parse) reads, in bytes.
+    pub const JWK_BYTES_MAX: usize = 4096;
+
     /// Reads somebody else's key from a JWK of at most 4 KiB, whatever kid it has: P-256, Ed25519, or RSA of 2048 to
     /// 4096 bits.
     ///
@@ -87,7 +90,7 @@ impl PublicKey {
     /// # Errors
     /// [`Error::PublicKey`].
     pub fn parse(json: &str) -> Result<Self, Error> {
-        if json.len() > JWK_BYTES_MAX {
+        if json.len() > Self::JWK_BYTES_MAX {
             return Err(Error::PublicKey { detail: "a JWK is at most 4 KiB long" });
         }
         let wire: Wire = serde_json::from_str(json)
@@ -129,8 +132,7 @@ impl PublicKey {
     }
 }
 
-/// The longest JWK that is read, and the longest modulus of others' keys.
-const JWK_BYTES_MAX: usize = 4096;
+/// The longest modulus of others' keys, in bytes.
 const RSA_BYTES_MAX: usize = 512;
 
 fn coordinate(text: &str) -> Result<Vec<u8>, Error> {

@@ -127,14 +127,19 @@ impl Steps<'_> {
 
     /// Lets a user own the instance.
     pub(crate) async fn owner(&self, id: &str, user: &Id) -> Outcome<()> {
-        let roles = vec![AdministratorRole::IamOwner];
+        let roles = vec![AdministratorRole::IamOwner.into()];
         let spec = Administrator { user: user.clone(), within: Within::Instance, roles };
         self.resource(id, &self.root(), spec).await.map(|_| ())
     }
 
     /// The instance's own project, with the application that the command line signs in by.
     pub(crate) async fn own_project(&self, organization: &Id) -> Outcome<()> {
-        let spec = Project { name: name("Conclave")?, role_assertion: false, role_check: false, has_project_check: false };
+        let spec = Project {
+            name: name("Conclave")?,
+            role_assertion: false,
+            role_check: false,
+            has_project_check: false,
+        };
         let project = self.resource("conclave", organization, spec).await?;
         let redirect = |text| identity::application::redirect_uri::RedirectUri::parse(text).map_err(invalid);
         let spec = Application {

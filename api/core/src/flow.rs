@@ -182,7 +182,8 @@ fn not_answered(refusal: Refusal) -> NotAnswered {
         | R::NodeRemoved
         | R::LastVoter
         | R::JoinTokenInvalid
-        | R::JoinTokenUsed => NotAnswered::Over,
+        | R::JoinTokenUsed
+        | R::InUse => NotAnswered::Over,
     }
 }
 

@@ -6,11 +6,12 @@ use api_core::extract::tenant::Tenant;
 use api_core::{Service, View};
 use axum::http::{HeaderMap, header};
 use crypto::Typ;
+use identity::envelope::Source;
 use identity::id::Id;
 use identity::reader::No;
 use identity::record::Record;
 use identity::time::Timestamp;
-use identity::token::introspect::{self, Bearer, Source};
+use identity::token::introspect::{self, Bearer};
 use identity::user::User;
 
 /// How old a token may be for a view that does not know it to be doubted: more than any view is behind.

@@ -245,7 +245,8 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         | R::NodeRemoved
         | R::LastVoter
         | R::JoinTokenInvalid
-        | R::JoinTokenUsed => Error::InvalidGrant("what was presented is not valid, or not any more"),
+        | R::JoinTokenUsed
+        | R::InUse => Error::InvalidGrant("what was presented is not valid, or not any more"),
     }
 }
 

@@ -179,6 +179,11 @@ pub fn may_sign_in(
     if project.spec.has_project_check && !has_project(reader, project, &user.parent)? {
         return Err(Refusal::NoRole.into());
     }
+    is_meant(reader, user, scopes)
+}
+
+/// Refuses a user whom the scopes keep out: they name another organization than his.
+pub fn is_meant(reader: &Reader<'_>, user: &Record<User>, scopes: &[String]) -> Run<()> {
     for scope in scopes {
         let member = if let Some(id) = scope.strip_prefix(ORGANIZATION_PREFIX) {
             user.parent.as_str() == id

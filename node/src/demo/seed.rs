@@ -33,7 +33,8 @@ pub(crate) async fn seed(service: &Service, url: &PublicUrl) -> Outcome<Credenti
     let acme = steps.resource("acme", &steps.root(), acme).await?;
     steps.own_project(&acme).await?;
 
-    let portal = Project { name: name("Portal")?, role_assertion: true, role_check: false, has_project_check: false };
+    let portal =
+        Project { name: name("Portal")?, role_assertion: true, role_check: false, has_project_check: false };
     let portal = steps.resource(PROJECT, &acme, portal).await?;
     for (key, title) in [("reader", "Reader"), ("editor", "Editor"), ("admin", "Portal administrator")] {
         let role = Role { key: role_key(key)?, display_name: name(title)?, group: None };
@@ -135,7 +136,7 @@ async fn person(
     steps.service.set_password(steps.instance, &Caller::system(), &user, password).await?;
     if let Some(project) = project {
         let roles = vec![role_key("reader")?, role_key("editor")?];
-        let authorization = Authorization { user: user.clone(), roles };
+        let authorization = Authorization { user: user.clone(), roles, grant: None };
         steps.resource(&format!("{project}-{username}"), project, authorization).await?;
     }
     Ok((user, Person { username: username.to_owned(), password: shown }))

@@ -6,7 +6,7 @@ use api_core::View;
 use api_core::extract::client::Client;
 use api_core::extract::form::Parameters;
 use api_core::extract::tenant::Tenant;
-use identity::grant::code::may_sign_in;
+use identity::grant::code::is_meant;
 use identity::grant::scope;
 use identity::reader::No;
 
@@ -25,8 +25,7 @@ pub(super) fn grant(
     // There is no person who could be away.
     scopes.retain(|scope| scope != scope::OFFLINE_ACCESS);
     // Some scopes say that the user belongs to an organization. There is no project here whose roles could be asked.
-    let (id, organization) = (&account.id, &account.parent);
-    match may_sign_in(&view.reader(tenant.instance), organization, false, id, organization, &scopes) {
+    match is_meant(&view.reader(tenant.instance), account, &scopes) {
         Ok(()) => {}
         Err(No::Refused(_)) => {
             return Err(Error::InvalidScope("the service account is no member of that organization"));

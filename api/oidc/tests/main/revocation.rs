@@ -25,7 +25,12 @@ impl Observer {
         let domain = HostName::parse("globex.example").unwrap();
         let spec = Organization { name: Name::parse("Globex").unwrap(), domain };
         let organization = service.create(instance, &system, &root, spec).await.unwrap();
-        let spec = Project { name: Name::parse("Watch").unwrap(), role_assertion: false, role_check: false, has_project_check: false };
+        let spec = Project {
+            name: Name::parse("Watch").unwrap(),
+            role_assertion: false,
+            role_check: false,
+            has_project_check: false,
+        };
         let project = service.create(instance, &system, &organization, spec).await.unwrap();
         let spec = application(ApplicationKind::Api, ClientAuth::Basic);
         let api = service.create(instance, &system, &project, spec).await.unwrap();

@@ -39,13 +39,18 @@ async fn with_role(world: &World, project: &Id, keys: &[&str], user: &Id) -> Id 
     }
     let roles = keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect();
     service
-        .create(world.instance, &system, project, Authorization { user: user.clone(), roles })
+        .create(world.instance, &system, project, Authorization { user: user.clone(), roles, grant: None })
         .await
         .unwrap()
 }
 
 async fn other_project(world: &World) -> Id {
-    let spec = Project { name: Name::parse("Other").unwrap(), role_assertion: false, role_check: false, has_project_check: false };
+    let spec = Project {
+        name: Name::parse("Other").unwrap(),
+        role_assertion: false,
+        role_check: false,
+        has_project_check: false,
+    };
     world.service.create(world.instance, &Caller::system(), &world.organization, spec).await.unwrap()
 }
 

@@ -26,7 +26,8 @@ async fn twin(world: &World) -> World {
     let spec = Organization { name: name("ACME"), domain };
     let create = Create { id: world.organization.clone(), parent: root, spec, birth: () };
     service.submit(instance, system.clone(), &create).await.unwrap();
-    let spec = Project { name: name("Portal"), role_assertion: false, role_check: false, has_project_check: false };
+    let spec =
+        Project { name: name("Portal"), role_assertion: false, role_check: false, has_project_check: false };
     let create = Create { id: world.project.clone(), parent: world.organization.clone(), spec, birth: () };
     service.submit(instance, system.clone(), &create).await.unwrap();
     for (id, kind) in [(&world.web, ApplicationKind::Web), (&world.api, ApplicationKind::Api)] {

@@ -206,7 +206,12 @@ async fn case_50_introspection_tells_nothing_to_whom_the_token_does_not_concern(
     let (service, system) = (&world.service, Caller::system());
     let spec = application(ApplicationKind::Web, ClientAuth::Basic);
     let web = service.create(world.instance, &system, &world.project, spec).await.unwrap();
-    let spec = Project { name: Name::parse("Other").unwrap(), role_assertion: false, role_check: false, has_project_check: false };
+    let spec = Project {
+        name: Name::parse("Other").unwrap(),
+        role_assertion: false,
+        role_check: false,
+        has_project_check: false,
+    };
     let project = service.create(world.instance, &system, &world.organization, spec).await.unwrap();
     let spec = application(ApplicationKind::Api, ClientAuth::Basic);
     let api = service.create(world.instance, &system, &project, spec).await.unwrap();

@@ -156,7 +156,12 @@ impl World {
         let domain = identity::name::HostName::parse("acme.example").unwrap();
         let acme = Organization { name: name("ACME"), domain };
         let organization = service.create(instance, &system, &root, acme).await?;
-        let portal = Project { name: name("Portal"), role_assertion: false, role_check: false, has_project_check: false };
+        let portal = Project {
+            name: name("Portal"),
+            role_assertion: false,
+            role_check: false,
+            has_project_check: false,
+        };
         let project = service.create(instance, &system, &organization, portal).await?;
         let key = identity::project::role::RoleKey::parse("admin").unwrap();
         let role = Role { key: key.clone(), display_name: name("Admin"), group: None };
@@ -179,7 +184,7 @@ impl World {
         for user in [&alice, &bob] {
             service.set_password(instance, &system, user, Secret::new(PASSWORD.into())).await?;
         }
-        let roles = Authorization { user: alice.clone(), roles: vec![key] };
+        let roles = Authorization { user: alice.clone(), roles: vec![key], grant: None };
         service.create(instance, &system, &project, roles).await?;
         let robot = User {
             username: identity::name::Username::parse("robot").unwrap(),

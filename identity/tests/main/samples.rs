@@ -24,7 +24,7 @@ use identity::execute::Seen;
 use identity::grant::code::{Answered, Code, IssueCode, RedeemCode};
 use identity::id::{Fixed, Hash, Id, InstanceId};
 use identity::instance::domain::Domain;
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::Lifetimes;
 use identity::instance::{CreateInstance, Instance, SetInstanceState};
 use identity::level::RaiseLevel;
 use identity::name::{EmailAddress, HostName, LanguageTag, Username};
@@ -36,6 +36,7 @@ use identity::project::role::{Role, RoleKey};
 use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
+use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
 use identity::sweep::Sweep;
 use identity::testing::fixtures::{id, name};
@@ -186,6 +187,17 @@ fn changes<T: Resource>(spec: T, birth: T::Birth) -> Vec<Sample> {
     samples
 }
 
+/// What an organization may set is set for one, the rest for the instance.
+fn setting<T: Setting>(value: T) -> [Sample; 2] {
+    let within = T::PER_ORGANIZATION.then(|| id("acme"));
+    let mut samples =
+        [command(&Set { within: within.clone(), value }), command(&Reset { within, of: PhantomData::<T> })];
+    for sample in &mut samples {
+        sample.name = format!("{} {}", sample.name, T::NAME.replace('-', " "));
+    }
+    samples
+}
+
 fn address() -> PeerAddress {
     PeerAddress::parse("node-2.example:8081").unwrap()
 }
@@ -220,7 +232,6 @@ pub(crate) fn commands() -> Vec<Sample> {
             data_key: sealed(),
         }),
         command(&SetInstanceState { number: InstanceId(1), state: State::Inactive }),
-        command(&SetLifetimes { lifetimes: lifetimes() }),
         command(&RaiseLevel { level: 1 }),
         command(&Sweep { limit: 500 }),
         command(&SetClientSecret { application: id("web"), hash: hash(5) }),
@@ -255,6 +266,7 @@ pub(crate) fn commands() -> Vec<Sample> {
         command(&Poison { target: id("p") }),
     ];
     samples.extend(of_the_cluster());
+    samples.extend(setting(lifetimes()));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
     samples.extend(changes(role(), ()));

@@ -6,6 +6,8 @@
 //! A setting is one file and a line in the table. Setting, resetting, inheritance, events with what changed and the end
 //! with an organization stand here once. Whoever obeys a setting asks [`effective`] at that moment: nothing is copied.
 
+pub mod lockout;
+
 use crate::change::differing;
 use crate::command::{Access, Command};
 use crate::encoding::decode_row;
@@ -30,6 +32,7 @@ macro_rules! settings {
     ($with:ident) => {
         $with! {
             14 Lifetimes "lifetimes" $crate::instance::lifetimes::Lifetimes;
+            34 Lockout "lockout" $crate::setting::lockout::Lockout;
         }
     };
 }

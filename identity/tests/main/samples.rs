@@ -36,6 +36,7 @@ use identity::project::role::{Role, RoleKey};
 use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
+use identity::setting::lockout::Lockout;
 use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
 use identity::sweep::Sweep;
@@ -150,6 +151,10 @@ fn probe() -> Probe {
 
 fn lifetimes() -> Lifetimes {
     Lifetimes { code_secs: 30, ..Lifetimes::default() }
+}
+
+fn lockout() -> Lockout {
+    Lockout { password_attempts_max: 10 }
 }
 
 fn family() -> Family {
@@ -267,6 +272,7 @@ pub(crate) fn commands() -> Vec<Sample> {
     ];
     samples.extend(of_the_cluster());
     samples.extend(setting(lifetimes()));
+    samples.extend(setting(lockout()));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
     samples.extend(changes(role(), ()));
@@ -350,6 +356,7 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&family()),
         row(&key),
         row(&lifetimes()),
+        row(&lockout()),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),
         row(&Password { revision: 2, sealed: sealed(), set: NOW }),

@@ -184,9 +184,10 @@ impl From<bootstrap::Error> for Error {
         match error {
             bootstrap::Error::Submit(error) => error.into(),
             bootstrap::Error::Unavailable(error) => error.into(),
-            bootstrap::Error::Crypto(_) | bootstrap::Error::Password(_) | bootstrap::Error::State(_) => {
-                internal(&error.to_string())
-            }
+            bootstrap::Error::Crypto(_)
+            | bootstrap::Error::Password(_)
+            | bootstrap::Error::Weak(_)
+            | bootstrap::Error::State(_) => internal(&error.to_string()),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! with an organization stand here once. Whoever obeys a setting asks [`effective`] at that moment: nothing is copied.
 
 pub mod lockout;
+pub mod password_complexity;
 
 use crate::change::differing;
 use crate::command::{Access, Command};
@@ -32,6 +33,7 @@ macro_rules! settings {
     ($with:ident) => {
         $with! {
             14 Lifetimes "lifetimes" $crate::instance::lifetimes::Lifetimes;
+            33 PasswordComplexity "password-complexity" $crate::setting::password_complexity::PasswordComplexity;
             34 Lockout "lockout" $crate::setting::lockout::Lockout;
         }
     };

@@ -37,6 +37,7 @@ use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
 use identity::setting::lockout::Lockout;
+use identity::setting::password_complexity::PasswordComplexity;
 use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
 use identity::sweep::Sweep;
@@ -151,6 +152,10 @@ fn probe() -> Probe {
 
 fn lifetimes() -> Lifetimes {
     Lifetimes { code_secs: 30, ..Lifetimes::default() }
+}
+
+fn password_complexity() -> PasswordComplexity {
+    PasswordComplexity { min_length: 12, uppercase: true, lowercase: true, number: true, symbol: true }
 }
 
 fn lockout() -> Lockout {
@@ -272,6 +277,7 @@ pub(crate) fn commands() -> Vec<Sample> {
     ];
     samples.extend(of_the_cluster());
     samples.extend(setting(lifetimes()));
+    samples.extend(setting(password_complexity()));
     samples.extend(setting(lockout()));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
@@ -356,6 +362,7 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&family()),
         row(&key),
         row(&lifetimes()),
+        row(&password_complexity()),
         row(&lockout()),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),

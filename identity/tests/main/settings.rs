@@ -14,6 +14,7 @@ use identity::permission::{AdministratorRole, Within};
 use identity::record::Kind;
 use identity::refusal::Refusal;
 use identity::setting::lockout::Lockout;
+use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::setting::{ForSetting, From, NAMES, Reset, Set, Setting, dispatch, effective};
 use identity::sweep::Sweep;
 use identity::testing::fixtures::{World, id, name};
@@ -255,4 +256,40 @@ fn a_right_password_forgets_what_would_have_locked() {
     let trail = audit::trail(&world.tables, acme.instance, usize::MAX).unwrap();
     let failed = trail.iter().filter(|entry| entry.event.what == What::PasswordFailed as u16).count();
     assert_eq!(failed, 10);
+}
+
+#[test]
+fn a_password_is_told_all_that_it_lacks() {
+    let min = 8;
+    let length = PasswordComplexity::default();
+    let all = PasswordComplexity { uppercase: true, lowercase: true, number: true, symbol: true, ..length };
+    let none: &[Unmet] = &[];
+    let lacks =
+        [Unmet::Short { min }, Unmet::NoUppercase, Unmet::NoLowercase, Unmet::NoNumber, Unmet::NoSymbol];
+    for (complexity, password, expected) in [
+        (&length, "sevenen", &lacks[..1]),
+        (&length, "eight en", none),
+        (&length, "\u{1f511}\u{1f511}\u{1f511}\u{1f511}", &lacks[..1]),
+        (&all, "", &lacks[..]),
+        (&all, "Aa1!", &lacks[..1]),
+        (&all, "aaaaaa1!", &lacks[1..2]),
+        (&all, "AAAAAA1!", &lacks[2..3]),
+        (&all, "Aaaaaaa!", &lacks[3..4]),
+        (&all, "Aaaaaaa1", &lacks[4..]),
+        (&all, "\u{c9}t\u{e9} 2026", none),
+    ] {
+        let found = complexity.check(password);
+        assert_eq!(found.err().unwrap_or_default(), expected, "{password:?}");
+    }
+}
+
+#[test]
+fn a_length_that_nobody_or_everybody_reaches_is_refused() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    for (min_length, sound) in [(0, false), (1, true), (72, true), (73, false), (u32::MAX, false)] {
+        let value = PasswordComplexity { min_length, ..PasswordComplexity::default() };
+        let command = Set { within: Some(acme.organization.clone()), value };
+        let outcome = world.run(&acme.org_owner.caller(), acme.instance, &command);
+        assert_eq!(outcome, if sound { Ok(()) } else { Err(Refusal::InvalidSpec) }, "{min_length}");
+    }
 }

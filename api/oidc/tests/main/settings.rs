@@ -3,9 +3,16 @@
 use crate::sign_in::visible;
 use crate::tools::*;
 use crate::world::*;
+use api_core::SubmitError;
+use api_core::bootstrap::Error;
+use crypto::Secret;
 use identity::credential::throttle::Unlock;
+use identity::envelope::Caller;
 use identity::event::What;
+use identity::id::Id;
+use identity::refusal::Refusal;
 use identity::setting::lockout::Lockout;
+use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::setting::{Set, Setting};
 
 async fn set<T: Setting>(world: &World, value: T) {
@@ -63,4 +70,34 @@ async fn a_node_that_did_not_see_the_guesses_treats_a_locked_account_alike() {
     let right = visible(&browser.fill(&form, "alice", PASSWORD).await, "alice");
     assert_eq!(right, wrong, "a right guess at a locked account looks like a wrong one");
     assert_eq!((browser.session(), world.events(What::PasswordFailed).await), (None, 6));
+}
+
+#[tokio::test]
+async fn a_password_that_the_organization_does_not_accept_is_not_set() {
+    let world = World::new().await;
+    set(&world, PasswordComplexity { min_length: 10, number: true, ..PasswordComplexity::default() }).await;
+    let set = async |caller: Caller, user: &Id, password: &str| {
+        let password = Secret::new(password.to_owned());
+        world.service.set_password(world.instance, &caller, user, password).await
+    };
+    let weak = set(Caller::operator(), &world.alice, "too short").await.unwrap_err();
+    assert_eq!(weak.to_string(), "choose another password: use at least 10 characters, use a digit");
+    let Error::Weak(unmet) = weak else { panic!("{weak}") };
+    assert_eq!(unmet, [Unmet::Short { min: 10 }, Unmet::NoNumber]);
+    assert_eq!(world.events(What::PasswordSet).await, 2, "those of the world, and no other");
+    // Whoever may not set it is not told what is demanded.
+    for (caller, user, expected) in [
+        (Caller::nobody(), &world.alice, Refusal::NotPermitted),
+        (Caller::session(world.bob.clone(), world.bob.clone()), &world.alice, Refusal::NotPermitted),
+        (Caller::operator(), &world.web, Refusal::NotFound),
+    ] {
+        let refused = set(caller, user, "x").await.unwrap_err();
+        assert!(
+            matches!(refused, Error::Submit(SubmitError::Refused(found)) if found == expected),
+            "{refused}"
+        );
+    }
+    set(Caller::operator(), &world.alice, "long enough 1").await.unwrap();
+    // What the system draws is its own affair.
+    set(Caller::system(), &world.alice, "x").await.unwrap();
 }

@@ -6,6 +6,7 @@
 //! A setting is one file and a line in the table. Setting, resetting, inheritance, events with what changed and the end
 //! with an organization stand here once. Whoever obeys a setting asks [`effective`] at that moment: nothing is copied.
 
+pub mod domain;
 pub mod lockout;
 pub mod password_complexity;
 
@@ -35,6 +36,7 @@ macro_rules! settings {
             14 Lifetimes "lifetimes" $crate::instance::lifetimes::Lifetimes;
             33 PasswordComplexity "password-complexity" $crate::setting::password_complexity::PasswordComplexity;
             34 Lockout "lockout" $crate::setting::lockout::Lockout;
+            36 DomainSettings "domain" $crate::setting::domain::DomainSettings;
         }
     };
 }

@@ -36,6 +36,7 @@ use identity::project::role::{Role, RoleKey};
 use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
+use identity::setting::domain::DomainSettings;
 use identity::setting::lockout::Lockout;
 use identity::setting::password_complexity::PasswordComplexity;
 use identity::setting::{Reset, Set, Setting};
@@ -279,6 +280,7 @@ pub(crate) fn commands() -> Vec<Sample> {
     samples.extend(setting(lifetimes()));
     samples.extend(setting(password_complexity()));
     samples.extend(setting(lockout()));
+    samples.extend(setting(DomainSettings { usernames_end_with_domain: true }));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
     samples.extend(changes(role(), ()));
@@ -364,6 +366,7 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&lifetimes()),
         row(&password_complexity()),
         row(&lockout()),
+        row(&DomainSettings { usernames_end_with_domain: true }),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),
         row(&Password { revision: 2, sealed: sealed(), set: NOW }),

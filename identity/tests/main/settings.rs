@@ -1,25 +1,27 @@
 //! Settings: what an organization inherits, what it decides otherwise, and that each is obeyed.
 
-use crate::scenario::delete;
+use crate::scenario::{delete, set_state};
 use identity::audit;
-use identity::change::Create;
+use identity::change::{Create, Update};
 use identity::credential::throttle::{FailPassword, QUIET_SECS, Throttle, Unlock, delayed};
 use identity::envelope::Caller;
 use identity::event::{Event, Field, Value, What};
 use identity::id::{Id, SYSTEM};
 use identity::instance::lifetimes::Lifetimes;
-use identity::name::HostName;
+use identity::name::{HostName, Username};
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Within};
-use identity::record::Kind;
+use identity::record::{Kind, State};
 use identity::refusal::Refusal;
+use identity::setting::domain::DomainSettings;
 use identity::setting::lockout::Lockout;
 use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::setting::{ForSetting, From, NAMES, Reset, Set, Setting, dispatch, effective};
 use identity::sweep::Sweep;
 use identity::testing::fixtures::{World, id, name};
-use identity::testing::tenant::{Person, Tenant, Tenants};
+use identity::testing::tenant::{self, Person, Tenant, Tenants};
 use identity::time::Timestamp;
+use identity::user::User;
 use std::marker::PhantomData;
 
 fn lockout(password_attempts_max: u32) -> Lockout {
@@ -292,4 +294,43 @@ fn a_length_that_nobody_or_everybody_reaches_is_refused() {
         let outcome = world.run(&acme.org_owner.caller(), acme.instance, &command);
         assert_eq!(outcome, if sound { Ok(()) } else { Err(Refusal::InvalidSpec) }, "{min_length}");
     }
+}
+
+#[test]
+fn who_is_created_or_renamed_gets_a_name_of_the_organizations_domain() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    set(&mut world, &acme, DomainSettings { usernames_end_with_domain: true });
+    let (owner, instance) = (acme.org_owner.caller(), acme.instance);
+    let wrong = Refusal::UsernameNotOfDomain;
+    let user = |username: &str| User { username: Username::parse(username).unwrap(), ..tenant::human("x") };
+    for (username, outcome) in [
+        ("carol", Err(wrong)),
+        ("carol@globex.example", Err(wrong)),
+        ("carol@sub.acme.example", Err(wrong)),
+        ("carol.acme.example", Err(wrong)),
+        ("carol@acme.example.", Err(wrong)),
+        ("@acme.example", Err(wrong)),
+        ("acme.example", Err(wrong)),
+        ("Carol@ACME.example", Ok(())),
+    ] {
+        let mut world = world.clone();
+        let birth = world.person_key(instance, &id("carol"));
+        let parent = acme.organization.clone();
+        let command = Create { id: id("carol"), parent, spec: user(username), birth };
+        let created = world.clone().run(&owner, instance, &command).map(|_| ());
+        assert_eq!(created, outcome, "created as {username}");
+        let command = Update { id: acme.user.id.clone(), revision: None, spec: user(username) };
+        let renamed = world.run(&owner, instance, &command).map(|_| ());
+        assert_eq!(renamed, outcome, "renamed to {username}");
+    }
+    // Whoever had another name keeps it, whatever else changes of him.
+    let username = world.reader(instance).find::<User>(&acme.user.id).unwrap().unwrap().spec.username;
+    let spec = User { username, ..tenant::human("another") };
+    world.must(&owner, instance, &Update { id: acme.user.id.clone(), revision: None, spec });
+    for state in [State::Inactive, State::Active] {
+        world.must(&owner, instance, &set_state::<User>(&acme.user.id, state));
+    }
+    world.create_person(instance, &globex.organization, id("dave"));
+    set(&mut world, &acme, DomainSettings::default());
+    world.create_person(instance, &acme.organization, id("carol"));
 }

@@ -357,32 +357,43 @@ fn diff<T: Resource>(
     before: Option<&T>,
     after: Option<&T>,
 ) -> Run<Vec<Field>> {
-    let before = before.map(members).unwrap_or_default();
-    let after = after.map(members).unwrap_or_default();
     let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, T::person(id, parent))? };
     let mut fields = Vec::new();
-    for at in 0..before.len().max(after.len()) {
-        let number = u16::try_from(at).unwrap_or(u16::MAX);
-        let (old, new) = (before.get(at), after.get(at));
-        if old == new {
-            continue;
-        }
-        let value = |bytes: Option<&Vec<u8>>, side: u8| {
-            // An empty member tells nothing: 0xf6 is CBOR's null.
-            let bytes = bytes.filter(|bytes| bytes.as_slice() != [0xf6])?;
+    for (number, before, after) in differing(before, after) {
+        let value = |bytes: Option<Vec<u8>>, side: u8| {
+            let bytes = bytes?;
             if !T::PERSONAL.contains(&number) {
-                return Some(Value::plain(bytes));
+                return Some(Value::plain(&bytes));
             }
             // Without a key there is nobody left whose data this would be.
             let key = key.as_ref()?;
             if bytes.len() > SEALED_MAX {
                 return Some(Value::Secret);
             }
-            Some(Value::Sealed(key.seal(&tx.seal_context(number, side), bytes)))
+            Some(Value::Sealed(key.seal(&tx.seal_context(number, side), &bytes)))
         };
-        fields.push(Field { number, before: value(old, 0), after: value(new, 1) });
+        fields.push(Field { number, before: value(before, 0), after: value(after, 1) });
     }
     Ok(fields)
+}
+
+/// A member of a value: its number, and its bytes before and after.
+pub(crate) type Differing = (u16, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// The encoded members in which two values differ, in the order of their numbers.
+pub(crate) fn differing<T: Encode<()>>(before: Option<&T>, after: Option<&T>) -> Vec<Differing> {
+    let before = before.map(members).unwrap_or_default();
+    let after = after.map(members).unwrap_or_default();
+    // An empty member tells nothing: 0xf6 is CBOR's null.
+    let told = |bytes: Option<&Vec<u8>>| bytes.filter(|bytes| bytes.as_slice() != [0xf6]).cloned();
+    let mut differing = Vec::new();
+    for at in 0..before.len().max(after.len()) {
+        let (old, new) = (before.get(at), after.get(at));
+        if old != new {
+            differing.push((u16::try_from(at).unwrap_or(u16::MAX), told(old), told(new)));
+        }
+    }
+    differing
 }
 
 /// The encoded members of a value, in the order of their numbers.

@@ -5,6 +5,7 @@ use crate::encoding::{decode, encode};
 use crate::id::Id;
 use crate::permission::{Area, Verb, Within};
 use crate::reader::{Reader, Run};
+use crate::setting::{Reset, Set};
 use crate::tx::Tx;
 use minicbor::{Decode, Encode};
 
@@ -118,36 +119,41 @@ macro_rules! lines {
 }
 crate::resources!(lines);
 
-/// The lines of all other commands, in the order of their numbers.
-pub static COMMANDS: &[Line] = &[
-    line::<crate::instance::CreateInstance>(),
-    line::<crate::instance::SetInstanceState>(),
-    line::<crate::instance::lifetimes::SetLifetimes>(),
-    line::<crate::level::RaiseLevel>(),
-    line::<crate::sweep::Sweep>(),
-    line::<crate::credential::password::SetPassword>(),
-    line::<crate::credential::password::ProvePassword>(),
-    line::<crate::credential::throttle::FailPassword>(),
-    line::<crate::credential::throttle::Unlock>(),
-    line::<crate::credential::secret::SetClientSecret>(),
-    line::<crate::credential::secret::SetServiceSecret>(),
-    line::<crate::session::EndSession>(),
-    line::<crate::session::EndSessionOf>(),
-    line::<crate::grant::code::IssueCode>(),
-    line::<crate::grant::code::RedeemCode>(),
-    line::<crate::token::family::AdvanceFamily>(),
-    line::<crate::token::family::RevokeFamily>(),
-    line::<crate::token::deny::DenyToken>(),
-    line::<crate::signing_key::RotateKeys>(),
-    line::<crate::cluster::node::FoundCluster>(),
-    line::<crate::cluster::token::CreateJoinToken>(),
-    line::<crate::cluster::token::RevokeJoinToken>(),
-    line::<crate::cluster::token::AdmitNode>(),
-    line::<crate::cluster::node::RecordNode>(),
-    line::<crate::cluster::membership::SetNodeRole>(),
-    line::<crate::cluster::membership::ReplaceNode>(),
-    line::<crate::cluster::membership::RemoveNode>(),
-];
+macro_rules! commands {
+    ($($number:literal $name:ident $word:literal $type:ty;)*) => {
+        /// The lines of all other commands, in the order of their numbers; the two of each setting stand last.
+        pub static COMMANDS: &[Line] = &[
+            line::<crate::instance::CreateInstance>(),
+            line::<crate::instance::SetInstanceState>(),
+            line::<crate::level::RaiseLevel>(),
+            line::<crate::sweep::Sweep>(),
+            line::<crate::credential::password::SetPassword>(),
+            line::<crate::credential::password::ProvePassword>(),
+            line::<crate::credential::throttle::FailPassword>(),
+            line::<crate::credential::throttle::Unlock>(),
+            line::<crate::credential::secret::SetClientSecret>(),
+            line::<crate::credential::secret::SetServiceSecret>(),
+            line::<crate::session::EndSession>(),
+            line::<crate::session::EndSessionOf>(),
+            line::<crate::grant::code::IssueCode>(),
+            line::<crate::grant::code::RedeemCode>(),
+            line::<crate::token::family::AdvanceFamily>(),
+            line::<crate::token::family::RevokeFamily>(),
+            line::<crate::token::deny::DenyToken>(),
+            line::<crate::signing_key::RotateKeys>(),
+            line::<crate::cluster::node::FoundCluster>(),
+            line::<crate::cluster::token::CreateJoinToken>(),
+            line::<crate::cluster::token::RevokeJoinToken>(),
+            line::<crate::cluster::token::AdmitNode>(),
+            line::<crate::cluster::node::RecordNode>(),
+            line::<crate::cluster::membership::SetNodeRole>(),
+            line::<crate::cluster::membership::ReplaceNode>(),
+            line::<crate::cluster::membership::RemoveNode>(),
+            $(line::<Set<$type>>(), line::<Reset<$type>>(),)*
+        ];
+    };
+}
+crate::settings!(commands);
 
 /// The line of a number, among the tables given.
 pub fn find(resources: &[[Line; 4]], commands: &[Line], number: u16) -> Option<Line> {

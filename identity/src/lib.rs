@@ -58,6 +58,9 @@ pub mod organization;
 pub mod project;
 pub mod user;
 
+// What administrators decide.
+pub mod setting;
+
 // What people and programs prove, and what they are given for it.
 pub mod credential;
 pub mod grant;

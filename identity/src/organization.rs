@@ -9,6 +9,7 @@ use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
+use crate::setting;
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Encode};
@@ -56,6 +57,9 @@ impl Resource for Organization {
     fn made(tx: &mut Tx<'_, '_>, record: &Record<Self>) -> Run<()> {
         let within = Within::Organization(record.id.clone());
         administrator::own(tx, Area::Organization, within, AdministratorRole::OrgOwner)
+    }
+    fn gone(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
+        setting::gone(tx, id)
     }
     fn own_place(id: &Id) -> Option<Within> {
         Some(Within::Organization(id.clone()))

@@ -47,6 +47,9 @@ macro_rules! all_kinds {
             22 Node "node";
             23 JoinToken "join_token";
             31 TokenSecret "token_secret";
+            33 PasswordComplexity "password_complexity";
+            34 Lockout "lockout";
+            36 DomainSettings "domain_settings";
             240 Probe "probe";
         }
     };

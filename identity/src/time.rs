@@ -11,6 +11,9 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(#[n(0)] pub u64);
 
 impl Timestamp {
+    /// The end of time: after every other moment.
+    pub const END: Timestamp = Timestamp(u64::MAX);
+
     /// The moment `secs` seconds later; saturates at the end of time.
     #[must_use]
     pub fn plus_secs(self, secs: u64) -> Timestamp {

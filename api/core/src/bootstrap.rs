@@ -10,11 +10,15 @@ use identity::application::TokenAlg;
 use identity::change::Create;
 use identity::credential::password::{Password, SetPassword};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
-use identity::envelope::Caller;
+use identity::envelope::{Caller, Subject};
 use identity::id::{Id, InstanceId, SYSTEM};
 use identity::instance::{self, CreateInstance};
 use identity::name::{HostName, Name};
-use identity::resource::Resource;
+use identity::permission::{Area, Verb, require};
+use identity::reader::{No, Reader};
+use identity::resource::{Resource, place};
+use identity::setting;
+use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::signing_key::{self, NewKey, RotateKeys, SigningKey, Step};
 use identity::user::{User, person};
 
@@ -33,6 +37,9 @@ pub enum Error {
     /// Hashing was refused.
     #[error(transparent)]
     Password(#[from] crate::passwords::PasswordError),
+    /// The organization demands more of a password: nothing was set.
+    #[error("choose another password: {}", list(.0))]
+    Weak(Vec<Unmet>),
     /// The state can't be read.
     #[error("{0}")]
     State(String),
@@ -42,6 +49,19 @@ impl From<identity::tables::Fault> for Error {
     fn from(fault: identity::tables::Fault) -> Error {
         Error::State(fault.0)
     }
+}
+
+impl From<No> for Error {
+    fn from(no: No) -> Error {
+        match no {
+            No::Refused(refusal) => SubmitError::Refused(refusal).into(),
+            No::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+fn list(unmet: &[Unmet]) -> String {
+    unmet.iter().map(Unmet::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Service {
@@ -122,7 +142,8 @@ impl Service {
         Ok(self.submit(instance, caller.clone(), &command).await?.reply.id)
     }
 
-    /// Sets a person's password.
+    /// Sets a person's password. Refused before it is hashed: who may not, and what his organization does not accept,
+    /// unless the system itself has drawn it.
     pub async fn set_password(
         &self,
         instance: InstanceId,
@@ -130,6 +151,10 @@ impl Service {
         user: &Id,
         password: Secret<String>,
     ) -> Result<(), Error> {
+        if caller.subject != Subject::System {
+            let view = self.newest().await?;
+            accept(&view.reader(instance), caller, user, password.expose())?;
+        }
         let phc = self.passwords.hash(password, draw(&*self.entropy)).await?;
         let data_key = self.data_key(instance).await?;
         let aad = user.as_str().as_bytes();
@@ -162,4 +187,12 @@ impl Service {
         self.submit(instance, caller.clone(), &SetServiceSecret { user: user.clone(), hash }).await?;
         Ok(secret)
     }
+}
+
+/// Asks for the permission first: whoever lacks it learns nothing of what is demanded, nor lets a node work for him.
+fn accept(reader: &Reader<'_>, caller: &Caller, user: &Id, password: &str) -> Result<(), Error> {
+    let record = reader.existing::<User>(user)?;
+    require(reader, caller, Area::Credential, Verb::Write, &place(reader, &record)?)?;
+    let complexity: PasswordComplexity = setting::effective(reader, Some(&record.parent))?.0;
+    complexity.check(password).map_err(Error::Weak)
 }

@@ -184,9 +184,10 @@ impl From<bootstrap::Error> for Error {
         match error {
             bootstrap::Error::Submit(error) => error.into(),
             bootstrap::Error::Unavailable(error) => error.into(),
-            bootstrap::Error::Crypto(_) | bootstrap::Error::Password(_) | bootstrap::Error::State(_) => {
-                internal(&error.to_string())
-            }
+            bootstrap::Error::Crypto(_)
+            | bootstrap::Error::Password(_)
+            | bootstrap::Error::Weak(_)
+            | bootstrap::Error::State(_) => internal(&error.to_string()),
         }
     }
 }
@@ -235,6 +236,7 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         | R::InvalidSpec
         | R::CredentialChanged
         | R::Locked
+        | R::UsernameNotOfDomain
         | R::SessionNotAlive
         | R::CodeUnknown
         | R::RequestUsed

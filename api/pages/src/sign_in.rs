@@ -20,15 +20,16 @@ use axum::response::Response;
 use crypto::{PASSWORD_BYTES_MAX, Secret};
 use identity::application::Application;
 use identity::credential::password::{Password, ProvePassword, Renews};
-use identity::credential::throttle::{self, FailPassword};
+use identity::credential::throttle::{self, FailPassword, Throttle};
 use identity::envelope::Caller;
 use identity::id::Id;
-use identity::instance::lifetimes;
+use identity::instance::lifetimes::{self, Lifetimes};
 use identity::organization::Organization;
 use identity::project::Project;
 use identity::reader::No;
 use identity::refusal::Refusal;
 use identity::session::{self, Started};
+use identity::time::Timestamp;
 use identity::user::{User, UserKind, by_login_name};
 use std::sync::Arc;
 
@@ -226,6 +227,14 @@ impl From<PasswordError> for Wrong {
     }
 }
 
+/// Whom a name belongs to.
+enum Named {
+    /// Somebody whose password can be checked.
+    Account(Account),
+    /// Nobody who could sign in. Who is locked is one of those, with as many wrong passwords as he has.
+    Stranger { failures: u32 },
+}
+
 /// An account that a password can be checked for.
 struct Account {
     user: Id,
@@ -247,8 +256,8 @@ async fn prove(
         return Err(Wrong::Credentials);
     }
     let seen = match account(service, &step.view, step, name)? {
-        Some(account) => Some(account),
-        None => {
+        Named::Account(account) => Named::Account(account),
+        Named::Stranger { .. } => {
             // As early as for a name that somebody has.
             let (instance, now) = (step.tenant.instance, step.view.now);
             if let Some(until) = strangers.delayed(instance, name, now) {
@@ -257,23 +266,39 @@ async fn prove(
             account(service, &newest(service).await?, step, name)?
         }
     };
-    let Some(mut seen) = seen else { return stranger(service, strangers, step, name, password).await };
+    let mut seen = match seen {
+        Named::Account(account) => account,
+        Named::Stranger { failures } => {
+            strangers.remember(step.tenant.instance, name, failures, step.view.now);
+            return stranger(service, strangers, step, name, password).await;
+        }
+    };
     let mut right = service.passwords.verify(password.clone(), seen.phc.clone()).await?;
     if !right {
         // A mismatch is believed only of the newest password.
         match account(service, &newest(service).await?, step, name) {
-            Ok(Some(newer)) if newer.revision != seen.revision => {
+            Ok(Named::Account(newer)) if newer.revision != seen.revision => {
                 right = service.passwords.verify(password, newer.phc.clone()).await?;
                 seen = newer;
             }
-            Ok(Some(_) | None) => {}
+            Ok(Named::Account(_) | Named::Stranger { .. }) => {}
             // Delayed meanwhile, by guesses on other nodes or at the same moment: the log says so to right and wrong
             // ones alike. An answer from here would come sooner, and tell them apart.
             Err(Wrong::Delayed { .. }) => {}
             Err(other) => return Err(other),
         }
     }
-    if right { start(service, step, headers, seen).await } else { fail(service, step, seen).await }
+    if right {
+        return start(service, step, headers, seen).await;
+    }
+    let throttle = fail(service, step, seen).await?;
+    if throttle.is_locked() {
+        // From now on nobody can sign in by this name: it goes on like one that nobody has.
+        let lifetimes = lifetimes_of(step)?;
+        let until = step.view.now.plus_secs(u64::from(lifetimes.delay_after(throttle.failures)));
+        strangers.remember(step.tenant.instance, name, throttle.failures, until);
+    }
+    Err(Wrong::Credentials)
 }
 
 async fn newest(service: &Service) -> Result<View, Wrong> {
@@ -281,17 +306,22 @@ async fn newest(service: &Service) -> Result<View, Wrong> {
 }
 
 /// The account of a name, if a person has it who can sign in; refused while it is delayed.
-fn account(service: &Service, view: &View, step: &Step, name: &str) -> Result<Option<Account>, Wrong> {
+fn account(service: &Service, view: &View, step: &Step, name: &str) -> Result<Named, Wrong> {
+    const NOBODY: Named = Named::Stranger { failures: 0 };
     let reader = view.reader(step.tenant.instance);
     let unreadable = |_| Wrong::Unavailable;
-    let Some(user) = by_login_name(&reader, name).map_err(unreadable)? else { return Ok(None) };
+    let Some(user) = by_login_name(&reader, name).map_err(unreadable)? else { return Ok(NOBODY) };
     let live = match reader.live::<User>(&user.id) {
         Ok(live) => live,
-        Err(No::Refused(_)) => return Ok(None),
+        Err(No::Refused(_)) => return Ok(NOBODY),
         Err(No::Fault(_)) => return Err(Wrong::Unavailable),
     };
     let password = reader.row::<Password>(&live.id).map_err(|_| Wrong::Unavailable)?;
-    let (UserKind::Human(_), Some(password)) = (&live.spec.kind, password) else { return Ok(None) };
+    let (UserKind::Human(_), Some(password)) = (&live.spec.kind, password) else { return Ok(NOBODY) };
+    let throttle = reader.row::<Throttle>(&live.id).map_err(|_| Wrong::Unavailable)?;
+    if let Some(throttle) = throttle.filter(Throttle::is_locked) {
+        return Ok(Named::Stranger { failures: throttle.failures });
+    }
     if let Some(until) = throttle::delayed(&reader, &live.id).map_err(|_| Wrong::Unavailable)? {
         return Err(Wrong::Delayed { secs: until.secs_since(view.now).max(1) });
     }
@@ -304,10 +334,14 @@ fn account(service: &Service, view: &View, step: &Step, name: &str) -> Result<Op
         tracing::error!("a stored password can't be opened");
         return Err(Wrong::Unavailable);
     };
-    Ok(Some(Account { user: live.id, revision: password.revision, phc }))
+    Ok(Named::Account(Account { user: live.id, revision: password.revision, phc }))
 }
 
-/// Nobody has this name: the same work, the same delays, the same answer.
+fn lifetimes_of(step: &Step) -> Result<Lifetimes, Wrong> {
+    lifetimes::of(&step.view.reader(step.tenant.instance)).map_err(|_| Wrong::Unavailable)
+}
+
+/// Nobody can sign in by this name: the same work, the same delays, the same answer.
 async fn stranger(
     service: &Service,
     strangers: &Strangers,
@@ -316,7 +350,7 @@ async fn stranger(
     password: Secret<String>,
 ) -> Result<(Id, Proven), Wrong> {
     let (instance, now) = (step.tenant.instance, step.view.now);
-    let lifetimes = lifetimes::of(&step.view.reader(instance)).map_err(|_| Wrong::Unavailable)?;
+    let lifetimes = lifetimes_of(step)?;
     service.passwords.dummy(password).await?;
     let delayed = strangers.failed(instance, name, &lifetimes, now);
     // A known name's failure waits for a quorum to count it: this waits for one too, and fails without.
@@ -360,12 +394,14 @@ async fn start(
     }
 }
 
-async fn fail(service: &Service, step: &Step, account: Account) -> Result<(Id, Proven), Wrong> {
+/// Counts a wrong password; what is counted of the account by now.
+async fn fail(service: &Service, step: &Step, account: Account) -> Result<Throttle, Wrong> {
     let failure = FailPassword { user: account.user, revision: account.revision };
     match service.submit(step.tenant.instance, Caller::nobody(), &failure).await {
         // Not counted, and so not answered: neither is a right one.
         Err(SubmitError::Refused(Refusal::Locked)) => Err(delayed(service, step, &failure.user).await),
-        Ok(_) | Err(SubmitError::Refused(_)) => Err(Wrong::Credentials),
+        Err(SubmitError::Refused(_)) => Err(Wrong::Credentials),
+        Ok(done) => Ok(done.reply),
         // An uncounted guess is not answered.
         Err(SubmitError::NotApplied(_) | SubmitError::Unknown(_)) => Err(Wrong::Unavailable),
     }
@@ -375,6 +411,8 @@ async fn fail(service: &Service, step: &Step, account: Account) -> Result<(Id, P
 async fn delayed(service: &Service, step: &Step, user: &Id) -> Wrong {
     let Ok(view) = service.newest().await else { return Wrong::Unavailable };
     match throttle::delayed(&view.reader(step.tenant.instance), user) {
+        // Locked meanwhile.
+        Ok(Some(Timestamp::END)) => Wrong::Credentials,
         Ok(until) => Wrong::Delayed { secs: until.map_or(1, |until| until.secs_since(view.now).max(1)) },
         Err(_) => Wrong::Unavailable,
     }

@@ -1,7 +1,8 @@
 //! Wrong passwords: counted one by one for each account, cluster-wide, each followed by a growing delay.
 //!
-//! A stranger can delay an account by at most `delay_max_secs` at a time; he can't lock it, and while a delay lasts
-//! nothing is counted, so that no flood of guesses writes to the log.
+//! A stranger can delay an account by at most `delay_max_secs` at a time, and while a delay lasts nothing is counted, so
+//! that no flood of guesses writes to the log. He can lock it only where an administrator has chosen so by [`Lockout`]:
+//! then the delay ends with the end of time, unless somebody lifts it.
 
 use crate::command::{Access, command};
 use crate::credential::password::Password;
@@ -14,6 +15,8 @@ use crate::reader::{Reader, Run};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::place;
+use crate::setting;
+use crate::setting::lockout::Lockout;
 use crate::tables::Fault;
 use crate::time::Timestamp;
 use crate::user::User;
@@ -25,7 +28,7 @@ pub struct Throttle {
     /// How many.
     #[n(0)]
     pub failures: u32,
-    /// Until when no password is looked at, right or wrong.
+    /// Until when no password is looked at, right or wrong: the end of time if the account is locked.
     #[n(1)]
     pub until: Timestamp,
 }
@@ -35,7 +38,14 @@ impl Row for Throttle {
     const KIND: Kind = Kind::Throttle;
 }
 
-/// After so many quiet seconds behind its delay an account's failures are forgotten.
+impl Throttle {
+    /// Whether the account waits for an administrator.
+    pub fn is_locked(&self) -> bool {
+        self.until == Timestamp::END
+    }
+}
+
+/// After so many quiet seconds behind its delay an account's failures are forgotten, unless they will lock it.
 pub const QUIET_SECS: u64 = 6 * 3600;
 
 /// Until when the account is delayed; `None` if it is not.
@@ -66,17 +76,21 @@ command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
     }
     let lifetimes = lifetimes::of(&tx.reader())?;
     let before = tx.reader().row::<Throttle>(&self.user)?;
-    // What nobody went on with for a while was a typing error, or an attack that is over.
-    let before = before.filter(|before| tx.now <= before.until.plus_secs(QUIET_SECS));
+    // What nobody went on with for a while was a typing error, or an attack that is over. Where accounts are locked, it
+    // may be an attack that is patient.
+    let lockout: Lockout = setting::effective(&tx.reader(), Some(&user.parent))?.0;
+    let before =
+        before.filter(|before| lockout.is_on() || tx.now <= before.until.plus_secs(QUIET_SECS));
     let failures = before.map_or(0, |before| before.failures).saturating_add(1);
-    let delay = lifetimes.delay_after(failures);
-    let throttle = Throttle { failures, until: tx.now.plus_secs(u64::from(delay)) };
+    let delay = u64::from(lifetimes.delay_after(failures));
+    let until = if lockout.locks(failures) { Timestamp::END } else { tx.now.plus_secs(delay) };
+    let throttle = Throttle { failures, until };
     tx.put_row(&self.user, &throttle);
     tx.tell(What::PasswordFailed, Kind::User, &self.user, Some(&user.parent), Vec::new())?;
     Ok(throttle)
 });
 
-/// Lifts an account's delay and forgets its failures.
+/// Lifts an account's delay or lock and forgets its failures.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Unlock {
     /// Whose.

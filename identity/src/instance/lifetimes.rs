@@ -1,18 +1,16 @@
 //! How long things last in an instance, and how many wrong passwords delay an account.
 
-use crate::command::{Access, command};
-use crate::encoding::{Stored, encode};
-use crate::event::{Field, Value, What};
-use crate::id::Id;
-use crate::permission::{Area, Verb, Within};
-use crate::reader::{Reader, Run};
+use crate::encoding::Stored;
+use crate::reader::Reader;
 use crate::record::{Kind, Row};
-use crate::refusal::Refusal;
+use crate::setting::{self, Setting};
 use crate::tables::Fault;
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 /// Lifetimes in seconds.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lifetimes {
     /// Authorization codes: 1 to 60.
     #[n(0)]
@@ -80,17 +78,9 @@ impl Row for Lifetimes {
     const KIND: Kind = Kind::Lifetimes;
 }
 
-impl Lifetimes {
-    /// The delay after so many wrong passwords in a row, in seconds: none while some are free, then doubling.
-    pub fn delay_after(&self, failures: u32) -> u32 {
-        match failures.checked_sub(self.failures_free).and_then(|over| over.checked_sub(1)) {
-            None => 0,
-            Some(doublings) => {
-                let factor = 1u32.checked_shl(doublings.min(20)).unwrap_or(u32::MAX);
-                self.delay_first_secs.saturating_mul(factor).min(self.delay_max_secs)
-            }
-        }
-    }
+impl Setting for Lifetimes {
+    const NAME: &'static str = "lifetimes";
+    const PER_ORGANIZATION: bool = false;
 
     fn sound(&self) -> bool {
         const DAY: u32 = 86_400;
@@ -117,35 +107,20 @@ impl Lifetimes {
     }
 }
 
-fn id() -> Id {
-    Id::from_number(1)
-}
-
-/// The lifetimes of an instance: what an administrator set, else the defaults.
-pub fn of(reader: &Reader<'_>) -> Result<Lifetimes, Fault> {
-    Ok(reader.row::<Lifetimes>(&id())?.unwrap_or_default())
-}
-
-/// Sets the lifetimes of an instance. What was issued before keeps its own.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct SetLifetimes {
-    /// All of them.
-    #[n(0)]
-    pub lifetimes: Lifetimes,
-}
-
-fn access(_: &SetLifetimes, _: &Reader<'_>) -> Run<Access> {
-    Ok(Access::Permission(Area::InstanceSettings, Verb::Write, Within::Instance))
-}
-
-command!(3 SetLifetimes -> (), access, |self, tx| {
-    if !self.lifetimes.sound() {
-        return Err(Refusal::InvalidSpec.into());
+impl Lifetimes {
+    /// The delay after so many wrong passwords in a row, in seconds: none while some are free, then doubling.
+    pub fn delay_after(&self, failures: u32) -> u32 {
+        match failures.checked_sub(self.failures_free).and_then(|over| over.checked_sub(1)) {
+            None => 0,
+            Some(doublings) => {
+                let factor = 1u32.checked_shl(doublings.min(20)).unwrap_or(u32::MAX);
+                self.delay_first_secs.saturating_mul(factor).min(self.delay_max_secs)
+            }
+        }
     }
-    let before = of(&tx.reader())?;
-    let value = |lifetimes: &Lifetimes| Some(Value::plain(&encode(lifetimes)));
-    let field = Field { number: 0, before: value(&before), after: value(&self.lifetimes) };
-    tx.put_row(&id(), &self.lifetimes);
-    tx.tell(What::Changed, Kind::Lifetimes, &id(), None, vec![field])?;
-    Ok(())
-});
+}
+
+/// The lifetimes of an instance: what an administrator set, else the defaults. What was issued before keeps its own.
+pub fn of(reader: &Reader<'_>) -> Result<Lifetimes, Fault> {
+    Ok(setting::effective(reader, None)?.0)
+}

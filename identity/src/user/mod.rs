@@ -13,6 +13,8 @@ use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::setting;
+use crate::setting::domain::DomainSettings;
 use crate::tx::Tx;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
@@ -128,6 +130,7 @@ impl Resource for User {
                 return Err(Refusal::InvalidSpec.into());
             }
         }
+        named_after_domain(change)?;
         // Who changes somebody's name, address or state must not stand below him.
         require_all_of_user(&change.reader, change.caller, change.id)?;
         if change.needs_an_owner_left() {
@@ -149,6 +152,21 @@ impl Resource for User {
         }
         person::erase(tx, id)
     }
+}
+
+/// Refuses a new name that the organization's settings do not allow. Who is switched on again keeps the one he had.
+fn named_after_domain(change: &Change<'_, User>) -> Run<()> {
+    let Some(after) = change.after else { return Ok(()) };
+    let stands = change.reader.find::<User>(change.id)?;
+    if stands.is_some_and(|stands| stands.spec.username == after.username) {
+        return Ok(());
+    }
+    let settings: DomainSettings = setting::effective(&change.reader, Some(change.parent))?.0;
+    let organization = change.reader.existing::<Organization>(change.parent)?;
+    if settings.allows(&after.username, &organization.spec.domain) {
+        return Ok(());
+    }
+    Err(Refusal::UsernameNotOfDomain.into())
 }
 
 /// The user who signs in with this name: by username without regard to ASCII case. Unknown, inactive and foreign names

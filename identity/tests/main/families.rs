@@ -9,12 +9,13 @@ use identity::credential::secret::SetClientSecret;
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::Hash;
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::Lifetimes;
 use identity::organization::Organization;
 use identity::project::Project;
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::EndSession;
+use identity::setting::Set;
 use identity::sweep::Sweep;
 use identity::testing::fixtures::{World, id, name};
 use identity::testing::flow::Tokens;
@@ -218,7 +219,7 @@ fn a_family_ends_when_nobody_uses_it_and_at_its_absolute_lifetime_however_often_
         refresh_absolute_secs: days(5),
         ..Lifetimes::default()
     };
-    world.must(&tenant.iam_owner.caller(), tenant.instance, &SetLifetimes { lifetimes });
+    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within: None, value: lifetimes });
     let mut person = tenant.user.clone();
     world.renew(tenant.instance, &mut person);
     tenant.user = person;

@@ -4,8 +4,9 @@ use identity::application::TokenAlg;
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::Id;
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::Lifetimes;
 use identity::refusal::Refusal;
+use identity::setting::Set;
 use identity::signing_key::{NewKey, RotateKeys, Stage, Step, due, published};
 use identity::sweep::Sweep;
 use identity::testing::fixtures::World;
@@ -22,7 +23,7 @@ fn start() -> (World, Tenant) {
         key_verifies_secs: 4,
         ..Lifetimes::default()
     };
-    world.must(&acme.iam_owner.caller(), acme.instance, &SetLifetimes { lifetimes });
+    world.must(&acme.iam_owner.caller(), acme.instance, &Set { within: None, value: lifetimes });
     (world, acme)
 }
 
@@ -116,7 +117,7 @@ fn keys_that_no_sweep_takes_are_bounded() {
         key_verifies_secs: 86_400,
         ..Lifetimes::default()
     };
-    world.must(&acme.iam_owner.caller(), acme.instance, &SetLifetimes { lifetimes });
+    world.must(&acme.iam_owner.caller(), acme.instance, &Set { within: None, value: lifetimes });
     let mut refused = None;
     for _ in 0..300 {
         if due(&world.reader(acme.instance), TokenAlg::Es256).unwrap().is_some() {

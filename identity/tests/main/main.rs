@@ -18,5 +18,6 @@ mod samples;
 mod scenario;
 mod secrecy;
 mod sessions;
+mod settings;
 mod tenancy;
 mod texts;

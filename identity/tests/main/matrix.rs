@@ -21,7 +21,6 @@ use identity::group::Group;
 use identity::group::member::GroupMember;
 use identity::id::{Hash, Id, InstanceId, SYSTEM};
 use identity::instance::domain::Domain;
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
 use identity::instance::{CreateInstance, SetInstanceState};
 use identity::level::RaiseLevel;
 use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
@@ -35,6 +34,7 @@ use identity::record::State;
 use identity::refusal::Refusal;
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf};
+use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::RotateKeys;
 use identity::sweep::Sweep;
 use identity::testing::cluster;
@@ -43,6 +43,7 @@ use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::token::deny::DenyToken;
 use identity::token::family::RevokeFamily;
 use identity::user::User;
+use std::marker::PhantomData;
 
 /// Who asks, each by a letter.
 fn callers(acme: &Tenant, globex: &Tenant, umbra: &Tenant) -> Vec<(char, Caller)> {
@@ -238,7 +239,6 @@ fn others(world: &mut World, acme: &Tenant) -> Vec<Line> {
     vec![
         line(SYSTEM, &CreateInstance { number: InstanceId(3), name: name("x"), host, data_key }, "S"),
         line(SYSTEM, &SetInstanceState { number: InstanceId(2), state: State::Inactive }, "S"),
-        line(instance, &SetLifetimes { lifetimes: Lifetimes::default() }, "SI"),
         line(SYSTEM, &RaiseLevel { level: 1 }, "S"),
         line(instance, &Sweep { limit: 1 }, "S"),
         line(instance, &SetClientSecret { application, hash }, "SIOP"),
@@ -257,6 +257,33 @@ fn others(world: &mut World, acme: &Tenant) -> Vec<Line> {
         line(instance, &RotateKeys { alg: TokenAlg::Rs256, new }, "S"),
     ]
 }
+
+/// The two lines of a setting: of the instance, and of acme if an organization has it too.
+fn setting<T: Setting>(tenant: &Tenant) -> Vec<Line> {
+    let (instance, value, of) = (tenant.instance, T::default(), PhantomData::<T>);
+    let mut lines = vec![
+        line(instance, &Set { within: None, value: value.clone() }, "SI"),
+        line(instance, &Reset { within: None, of }, "SI"),
+    ];
+    if T::PER_ORGANIZATION {
+        let within = Some(tenant.organization.clone());
+        lines.push(line(instance, &Set { within: within.clone(), value }, "SIO"));
+        lines.push(line(instance, &Reset { within, of }, "SIO"));
+    }
+    for line in &mut lines {
+        line.what = format!("{} {}", line.what, T::NAME);
+    }
+    lines
+}
+
+macro_rules! settings {
+    ($($number:literal $name:ident $word:literal $type:ty;)*) => {
+        fn settings(tenant: &Tenant) -> Vec<Line> {
+            [$(setting::<$type>(tenant)),*].into_iter().flatten().collect()
+        }
+    };
+}
+identity::settings!(settings);
 
 fn of_the_cluster(world: &mut World) -> Vec<Line> {
     world.found_cluster();
@@ -282,6 +309,7 @@ fn matrix() -> (World, Tenants, Vec<Line>) {
     let mut lines = resources(&mut world, &tenants.acme, &tenants.globex);
     lines.extend(of_people(&mut world, &tenants.acme));
     lines.extend(others(&mut world, &tenants.acme));
+    lines.extend(settings(&tenants.acme));
     lines.extend(of_the_cluster(&mut world));
     (world, tenants, lines)
 }

@@ -27,7 +27,7 @@ use identity::group::Group;
 use identity::group::member::GroupMember;
 use identity::id::{Fixed, Hash, Id, InstanceId};
 use identity::instance::domain::Domain;
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::Lifetimes;
 use identity::instance::{CreateInstance, Instance, SetInstanceState};
 use identity::level::RaiseLevel;
 use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
@@ -40,6 +40,10 @@ use identity::project::role::{Role, RoleKey};
 use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
+use identity::setting::domain::DomainSettings;
+use identity::setting::lockout::Lockout;
+use identity::setting::password_complexity::PasswordComplexity;
+use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
 use identity::sweep::Sweep;
 use identity::testing::fixtures::{id, name};
@@ -181,6 +185,14 @@ fn lifetimes() -> Lifetimes {
     Lifetimes { code_secs: 30, ..Lifetimes::default() }
 }
 
+fn password_complexity() -> PasswordComplexity {
+    PasswordComplexity { min_length: 12, uppercase: true, lowercase: true, number: true, symbol: true }
+}
+
+fn lockout() -> Lockout {
+    Lockout { password_attempts_max: 10 }
+}
+
 fn family() -> Family {
     let previous = Previous { hash: hash(2), used: NOW, successor: Some(sealed()) };
     Family {
@@ -212,6 +224,17 @@ fn changes<T: Resource>(spec: T, birth: T::Birth) -> Vec<Sample> {
     ];
     for sample in &mut samples {
         sample.name = format!("{} {}", sample.name, T::KIND.word());
+    }
+    samples
+}
+
+/// What an organization may set is set for one, the rest for the instance.
+fn setting<T: Setting>(value: T) -> [Sample; 2] {
+    let within = T::PER_ORGANIZATION.then(|| id("acme"));
+    let mut samples =
+        [command(&Set { within: within.clone(), value }), command(&Reset { within, of: PhantomData::<T> })];
+    for sample in &mut samples {
+        sample.name = format!("{} {}", sample.name, T::NAME.replace('-', " "));
     }
     samples
 }
@@ -250,7 +273,6 @@ pub(crate) fn commands() -> Vec<Sample> {
             data_key: sealed(),
         }),
         command(&SetInstanceState { number: InstanceId(1), state: State::Inactive }),
-        command(&SetLifetimes { lifetimes: lifetimes() }),
         command(&RaiseLevel { level: 1 }),
         command(&Sweep { limit: 500 }),
         command(&SetClientSecret { application: id("web"), hash: hash(5) }),
@@ -285,6 +307,10 @@ pub(crate) fn commands() -> Vec<Sample> {
         command(&Poison { target: id("p") }),
     ];
     samples.extend(of_the_cluster());
+    samples.extend(setting(lifetimes()));
+    samples.extend(setting(password_complexity()));
+    samples.extend(setting(lockout()));
+    samples.extend(setting(DomainSettings { usernames_end_with_domain: true }));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
     samples.extend(changes(role(), ()));
@@ -378,6 +404,9 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&family()),
         row(&key),
         row(&lifetimes()),
+        row(&password_complexity()),
+        row(&lockout()),
+        row(&DomainSettings { usernames_end_with_domain: true }),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),
         row(&Password { revision: 2, sealed: sealed(), set: NOW }),

@@ -19,7 +19,7 @@ use identity::group::member::GroupMember;
 use identity::id::{Hash, Id, SYSTEM};
 use identity::instance::SetInstanceState;
 use identity::instance::domain::Domain;
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::Lifetimes;
 use identity::level::RaiseLevel;
 use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
 use identity::name::HostName;
@@ -31,6 +31,7 @@ use identity::project::role::{Role, RoleKey};
 use identity::record::State;
 use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf};
+use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::RotateKeys;
 use identity::sweep::Sweep;
 use identity::testing::fixtures::{World, id, name};
@@ -97,9 +98,10 @@ fn system(world: &mut World, umbra: &Tenant) {
 fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
     let owner = acme.iam_owner.caller();
+    settings(world, &owner, acme);
     let lifetimes =
         Lifetimes { key_active_secs: 60, key_next_secs: 20, key_verifies_secs: 900, ..Lifetimes::default() };
-    world.must(&owner, instance, &SetLifetimes { lifetimes });
+    world.must(&owner, instance, &Set { within: None, value: lifetimes });
 
     let organization = |text: &str| Organization {
         name: name(text),
@@ -193,6 +195,27 @@ fn keepsakes(world: &mut World, owner: &Caller, acme: &Tenant, bob: &Id) {
     four(world, owner, acme, &id("sk2"), service_key);
     four(world, owner, acme, &id("gr2"), group("crew"));
 }
+
+/// Sets a setting wherever it can be set, and lets it inherit again.
+fn setting<T: Setting>(world: &mut World, owner: &Caller, acme: &Tenant) {
+    let mut places = vec![None];
+    places.extend(T::PER_ORGANIZATION.then(|| Some(acme.organization.clone())));
+    for within in &places {
+        world.must(owner, acme.instance, &Set { within: within.clone(), value: T::default() });
+    }
+    for within in places {
+        world.must(owner, acme.instance, &Reset { within, of: PhantomData::<T> });
+    }
+}
+
+macro_rules! settings {
+    ($($number:literal $name:ident $word:literal $type:ty;)*) => {
+        fn settings(world: &mut World, owner: &Caller, acme: &Tenant) {
+            $(setting::<$type>(world, owner, acme);)*
+        }
+    };
+}
+identity::settings!(settings);
 
 /// Changes a resource, switches it off and on, and deletes it.
 fn four<T: Resource>(world: &mut World, owner: &Caller, acme: &Tenant, id: &Id, spec: T) {

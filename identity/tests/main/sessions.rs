@@ -6,10 +6,11 @@ use identity::credential::throttle::{FailPassword, QUIET_SECS, Throttle, Unlock,
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::{Hash, Id};
-use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::Lifetimes;
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::{self, EndSession, EndSessionOf, Session, Started};
+use identity::setting::Set;
 use identity::sweep::Sweep;
 use identity::testing::fixtures::World;
 use identity::testing::tenant::{Person, Tenant, Tenants};
@@ -221,10 +222,10 @@ fn lifetimes_that_contradict_each_other_are_refused() {
         Lifetimes { delay_max_secs: 3601, ..good.clone() },
     ];
     for lifetimes in cases {
-        let command = SetLifetimes { lifetimes };
+        let command = Set { within: None, value: lifetimes };
         world.when(&acme.iam_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
     }
-    let command = SetLifetimes { lifetimes: good };
+    let command = Set { within: None, value: good };
     world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotPermitted);
     world.when(&acme.iam_owner.caller(), acme.instance, &command).told(&[What::Changed]);
 }

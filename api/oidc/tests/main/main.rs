@@ -15,6 +15,7 @@ mod revocation;
 mod roles;
 mod routes;
 mod secrets;
+mod settings;
 mod sign_in;
 mod tenants;
 mod tokens;

@@ -15,7 +15,7 @@ use identity::time::Timestamp;
 use identity::user::User;
 
 /// What a stranger can see of an answer to a name.
-fn visible(answer: &Answer, name: &str) -> (u16, Vec<(String, String)>, String) {
+pub fn visible(answer: &Answer, name: &str) -> (u16, Vec<(String, String)>, String) {
     let text = |value: &axum::http::HeaderValue| value.to_str().unwrap().to_owned();
     let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
     let headers = headers.filter(|(name, _)| name != "content-length").collect();

@@ -12,10 +12,11 @@ use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::{Id, SYSTEM};
 use identity::instance::SetInstanceState;
-use identity::instance::lifetimes::{self, Lifetimes, SetLifetimes};
+use identity::instance::lifetimes::{self, Lifetimes};
 use identity::project::Project;
 use identity::record::{Record, State};
 use identity::resource::Resource;
+use identity::setting::Set;
 use serde_json::{Value, json};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
@@ -59,7 +60,7 @@ impl World {
     pub async fn set_lifetimes(&self, change: impl FnOnce(&mut Lifetimes)) {
         let mut lifetimes = lifetimes::of(&self.view().await.reader(self.instance)).unwrap();
         change(&mut lifetimes);
-        self.submit(SetLifetimes { lifetimes }).await;
+        self.submit(Set { within: None, value: lifetimes }).await;
     }
 
     pub async fn set_password(&self, user: &Id, password: &str) {

@@ -1,0 +1,45 @@
+//! When wrong passwords lock an account until an administrator unlocks it.
+//!
+//! Without this a stranger can only delay an account. Whoever switches it on decides that guessing is the worse evil,
+//! and lets anybody who knows a username lock its account.
+
+use crate::encoding::Stored;
+use crate::record::{Kind, Row};
+use crate::setting::Setting;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// When an account is locked. What was locked stays so when this is changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lockout {
+    /// How many wrong passwords in a row lock an account: at most 100. 0: none do.
+    #[n(0)]
+    pub password_attempts_max: u32,
+}
+
+impl Stored for Lockout {}
+impl Row for Lockout {
+    const KIND: Kind = Kind::Lockout;
+}
+
+impl Setting for Lockout {
+    const NAME: &'static str = "lockout";
+    const PER_ORGANIZATION: bool = true;
+
+    fn sound(&self) -> bool {
+        self.password_attempts_max <= 100
+    }
+}
+
+impl Lockout {
+    /// Whether accounts are locked at all.
+    pub fn is_on(&self) -> bool {
+        self.password_attempts_max > 0
+    }
+
+    /// Whether so many wrong passwords in a row lock an account.
+    pub fn locks(&self, failures: u32) -> bool {
+        self.is_on() && failures >= self.password_attempts_max
+    }
+}

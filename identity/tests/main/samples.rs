@@ -38,6 +38,7 @@ use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
 use identity::setting::domain::DomainSettings;
 use identity::setting::lockout::Lockout;
+use identity::setting::login::Login;
 use identity::setting::password_complexity::PasswordComplexity;
 use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
@@ -153,6 +154,10 @@ fn probe() -> Probe {
 
 fn lifetimes() -> Lifetimes {
     Lifetimes { code_secs: 30, ..Lifetimes::default() }
+}
+
+fn login() -> Login {
+    Login { password_allowed: false, password_check_secs: 3600 }
 }
 
 fn password_complexity() -> PasswordComplexity {
@@ -280,6 +285,7 @@ pub(crate) fn commands() -> Vec<Sample> {
     samples.extend(setting(lifetimes()));
     samples.extend(setting(password_complexity()));
     samples.extend(setting(lockout()));
+    samples.extend(setting(login()));
     samples.extend(setting(DomainSettings { usernames_end_with_domain: true }));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
@@ -366,6 +372,7 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&lifetimes()),
         row(&password_complexity()),
         row(&lockout()),
+        row(&login()),
         row(&DomainSettings { usernames_end_with_domain: true }),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),

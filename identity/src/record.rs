@@ -49,6 +49,7 @@ macro_rules! all_kinds {
             31 TokenSecret "token_secret";
             33 PasswordComplexity "password_complexity";
             34 Lockout "lockout";
+            35 Login "login";
             36 DomainSettings "domain_settings";
             240 Probe "probe";
         }

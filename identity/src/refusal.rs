@@ -54,5 +54,6 @@ refusals! {
     31 JoinTokenInvalid "join_token_invalid" "the join token is unknown, wrong or expired; create a new one";
     32 JoinTokenUsed "join_token_used" "the join token has admitted a node; create another token, or remove that node";
     33 InUse "in_use" "something refers to it; remove that first";
+    40 PasswordNotAllowed "password_not_allowed" "the organization does not allow signing in with a password";
     41 UsernameNotOfDomain "username_not_of_domain" "the username must end with @ and the primary domain of the organization";
 }

@@ -172,6 +172,7 @@ fn not_answered(refusal: Refusal) -> NotAnswered {
         | R::InvalidSpec
         | R::CredentialChanged
         | R::Locked
+        | R::PasswordNotAllowed
         | R::UsernameNotOfDomain
         | R::CodeUnknown
         | R::CodeMismatch

@@ -236,6 +236,7 @@ fn refused(refusal: identity::refusal::Refusal) -> Error {
         | R::InvalidSpec
         | R::CredentialChanged
         | R::Locked
+        | R::PasswordNotAllowed
         | R::UsernameNotOfDomain
         | R::SessionNotAlive
         | R::CodeUnknown

@@ -15,9 +15,10 @@ sign-in-password = Passwort
 sign-in-submit = Anmelden
 sign-in-cancel = Abbrechen
 
-## Probleme auf der Anmeldeseite. Das erste darf nicht verraten, ob es den Benutzer gibt.
+## Probleme auf der Anmeldeseite. Die ersten beiden dürfen nicht verraten, ob es den Benutzer gibt.
 
 problem-wrong-credentials = Benutzername oder Passwort stimmt nicht. Prüfen Sie beides und versuchen Sie es erneut.
+problem-password-not-allowed = Konten dieser Organisation melden sich nicht mit einem Passwort an. Gehört Ihres zu einer anderen, prüfen Sie Benutzername und Passwort.
 problem-expired = Diese Seite war zu lange geöffnet. Geben Sie Ihr Passwort erneut ein.
 problem-unavailable = Die Anmeldung ist im Moment nicht möglich. Versuchen Sie es in einigen Sekunden erneut.
 

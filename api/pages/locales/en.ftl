@@ -15,9 +15,10 @@ sign-in-password = Password
 sign-in-submit = Sign in
 sign-in-cancel = Cancel
 
-## Problems on the sign-in page. The first one must not tell whether the user exists.
+## Problems on the sign-in page. The first two must not tell whether the user exists.
 
 problem-wrong-credentials = The username or the password is not right. Check both and try again.
+problem-password-not-allowed = Accounts of this organization do not sign in with a password. If yours belongs to another one, check the username and the password.
 problem-expired = This page was open for too long. Enter your password again.
 problem-unavailable = Signing in is not possible at this moment. Try again in a few seconds.
 

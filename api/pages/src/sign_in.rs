@@ -29,6 +29,8 @@ use identity::project::Project;
 use identity::reader::No;
 use identity::refusal::Refusal;
 use identity::session::{self, Started};
+use identity::setting::effective;
+use identity::setting::login::Login;
 use identity::time::Timestamp;
 use identity::user::{User, UserKind, by_login_name};
 use std::sync::Arc;
@@ -44,6 +46,8 @@ struct Step {
     sealed: String,
     application: String,
     organization: Option<String>,
+    /// Whether the people of the application's organization sign in with a password.
+    password_allowed: bool,
     token: Option<String>,
     reader: Reader,
 }
@@ -137,14 +141,18 @@ async fn step(
     let organization = reader
         .live::<Project>(&application.parent)
         .and_then(|project| reader.live::<Organization>(&project.parent))
-        .ok()
-        .map(|organization| organization.spec.name.to_string());
+        .ok();
+    let within = organization.as_ref().map(|organization| &organization.id);
+    let Ok((login, _)) = effective::<Login>(&reader, within) else {
+        return Err(Box::new(page.unavailable()));
+    };
     let held = cookie::get(headers, &cookie::name(transport(service), BINDING_COOKIE)).unwrap_or_default();
     let token = form_token::of(service, &view, &tenant, held, flow.request.as_str());
     let reader = Reader::with_locales(headers, flow.ui_locales.as_deref());
     Ok(Step {
         application: application.spec.name.to_string(),
-        organization,
+        organization: organization.map(|organization| organization.spec.name.to_string()),
+        password_allowed: login.password_allowed,
         view,
         tenant,
         flow,
@@ -156,6 +164,14 @@ async fn step(
 
 impl Step {
     fn show(&self, status: StatusCode, login_name: &str, problem: Option<SignInProblem>) -> Response {
+        // The same for every name, also for those of other organizations, who may still sign in: it is about the
+        // organization that the page speaks of, and tells nothing of the name.
+        let problem = match problem {
+            None | Some(SignInProblem::WrongCredentials) if !self.password_allowed => {
+                Some(SignInProblem::PasswordNotAllowed)
+            }
+            other => other,
+        };
         let page = SignIn {
             application: &self.application,
             organization: self.organization.as_deref(),
@@ -318,6 +334,10 @@ fn account(service: &Service, view: &View, step: &Step, name: &str) -> Result<Na
     };
     let password = reader.row::<Password>(&live.id).map_err(|_| Wrong::Unavailable)?;
     let (UserKind::Human(_), Some(password)) = (&live.spec.kind, password) else { return Ok(NOBODY) };
+    let (login, _) = effective::<Login>(&reader, Some(&live.parent)).map_err(|_| Wrong::Unavailable)?;
+    if !login.password_allowed {
+        return Ok(NOBODY);
+    }
     let throttle = reader.row::<Throttle>(&live.id).map_err(|_| Wrong::Unavailable)?;
     if let Some(throttle) = throttle.filter(Throttle::is_locked) {
         return Ok(Named::Stranger { failures: throttle.failures });

@@ -12,6 +12,8 @@ use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::place;
 use crate::session::{self, Session, Started};
+use crate::setting;
+use crate::setting::login::Login;
 use crate::time::Timestamp;
 use crate::user::{User, UserKind};
 use minicbor::{Decode, Encode};
@@ -78,6 +80,12 @@ command!(12 SetPassword -> u32, access, |self, tx| {
     Ok(revision)
 });
 
+/// Refuses where the organization does not allow signing in with a password.
+pub(crate) fn require_allowed(reader: &Reader<'_>, organization: &Id) -> Run<()> {
+    let login: Login = setting::effective(reader, Some(organization))?.0;
+    if login.password_allowed { Ok(()) } else { Err(Refusal::PasswordNotAllowed.into()) }
+}
+
 /// Says that a node has verified a person's password, and starts his session or lets it rise.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ProvePassword {
@@ -111,6 +119,7 @@ pub struct Renews {
 
 command!(13 ProvePassword -> Started, |_, _| Ok(Access::Login), |self, tx| {
     let user = tx.reader().live::<User>(&self.user).map_err(|no| no.or(Refusal::CredentialChanged))?;
+    require_allowed(&tx.reader(), &user.parent)?;
     let password = tx.reader().row::<Password>(&self.user)?.ok_or(Refusal::CredentialChanged)?;
     if password.revision != self.revision {
         return Err(Refusal::CredentialChanged.into());

@@ -5,7 +5,7 @@
 //! then the delay ends with the end of time, unless somebody lifts it.
 
 use crate::command::{Access, command};
-use crate::credential::password::Password;
+use crate::credential::password::{Password, require_allowed};
 use crate::encoding::Stored;
 use crate::event::What;
 use crate::id::Id;
@@ -67,6 +67,7 @@ pub struct FailPassword {
 
 command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
     let user = tx.reader().live::<User>(&self.user)?;
+    require_allowed(&tx.reader(), &user.parent)?;
     let password = tx.reader().row::<Password>(&self.user)?.ok_or(Refusal::CredentialChanged)?;
     if password.revision != self.revision {
         return Err(Refusal::CredentialChanged.into());

@@ -17,6 +17,8 @@ use crate::permission::{Area, Verb, Within};
 use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
+use crate::setting;
+use crate::setting::login::Login;
 use crate::time::Timestamp;
 use crate::tx::Tx;
 use crate::user::User;
@@ -79,8 +81,10 @@ pub fn live(reader: &Reader<'_>, id: &Id) -> Run<Session> {
 
 /// Starts a session after a proof, or lets the browser's own rise.
 pub(crate) fn start(tx: &mut Tx<'_, '_>, id: Id, mut proof: Session, renews: Option<Renews>) -> Run<Started> {
-    let lifetime = u64::from(lifetimes::of(&tx.reader())?.session_secs);
-    proof.expires = tx.now.plus_secs(lifetime);
+    // All that a session has proven is a password: it ends when that proof does.
+    let login: Login = setting::effective(&tx.reader(), Some(&proof.organization))?.0;
+    let lifetime = lifetimes::of(&tx.reader())?.session_secs.min(login.password_check_secs);
+    proof.expires = tx.now.plus_secs(u64::from(lifetime));
     let mut what = What::SignedIn;
     let mut id = id;
     let held = renews.as_ref().map(|old| old.session.clone());

@@ -8,6 +8,7 @@
 
 pub mod domain;
 pub mod lockout;
+pub mod login;
 pub mod password_complexity;
 
 use crate::change::differing;
@@ -36,6 +37,7 @@ macro_rules! settings {
             14 Lifetimes "lifetimes" $crate::instance::lifetimes::Lifetimes;
             33 PasswordComplexity "password-complexity" $crate::setting::password_complexity::PasswordComplexity;
             34 Lockout "lockout" $crate::setting::lockout::Lockout;
+            35 Login "login" $crate::setting::login::Login;
             36 DomainSettings "domain" $crate::setting::domain::DomainSettings;
         }
     };

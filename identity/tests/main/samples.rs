@@ -42,6 +42,7 @@ use identity::resource::Resource;
 use identity::session::{EndSession, EndSessionOf, Session};
 use identity::setting::domain::DomainSettings;
 use identity::setting::lockout::Lockout;
+use identity::setting::login::Login;
 use identity::setting::password_complexity::PasswordComplexity;
 use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
@@ -185,6 +186,10 @@ fn lifetimes() -> Lifetimes {
     Lifetimes { code_secs: 30, ..Lifetimes::default() }
 }
 
+fn login() -> Login {
+    Login { password_allowed: false, password_check_secs: 3600 }
+}
+
 fn password_complexity() -> PasswordComplexity {
     PasswordComplexity { min_length: 12, uppercase: true, lowercase: true, number: true, symbol: true }
 }
@@ -310,6 +315,7 @@ pub(crate) fn commands() -> Vec<Sample> {
     samples.extend(setting(lifetimes()));
     samples.extend(setting(password_complexity()));
     samples.extend(setting(lockout()));
+    samples.extend(setting(login()));
     samples.extend(setting(DomainSettings { usernames_end_with_domain: true }));
     samples.extend(changes(organization(), ()));
     samples.extend(changes(project(), ()));
@@ -406,6 +412,7 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&lifetimes()),
         row(&password_complexity()),
         row(&lockout()),
+        row(&login()),
         row(&DomainSettings { usernames_end_with_domain: true }),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),

@@ -15,6 +15,7 @@ use identity::record::{Kind, State};
 use identity::refusal::Refusal;
 use identity::setting::domain::DomainSettings;
 use identity::setting::lockout::Lockout;
+use identity::setting::login::Login;
 use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::setting::{ForSetting, From, NAMES, Reset, Set, Setting, dispatch, effective};
 use identity::sweep::Sweep;
@@ -333,4 +334,47 @@ fn who_is_created_or_renamed_gets_a_name_of_the_organizations_domain() {
     world.create_person(instance, &globex.organization, id("dave"));
     set(&mut world, &acme, DomainSettings::default());
     world.create_person(instance, &acme.organization, id("carol"));
+}
+
+#[test]
+fn where_passwords_are_not_allowed_none_is_proven_and_none_counted() {
+    let (mut world, Tenants { acme, globex, umbra }) = World::standard();
+    let login = Login { password_allowed: false, ..Login::default() };
+    set(&mut world, &acme, login.clone());
+    let (instance, nobody) = (acme.instance, Caller::nobody());
+    let proof = world.proof(instance, &acme.user.id);
+    world.when(&nobody, instance, &proof).refused(Refusal::PasswordNotAllowed);
+    assert_eq!(fail(&mut world, &acme, &acme.user), Err(Refusal::PasswordNotAllowed));
+    assert_eq!(world.reader(instance).row::<Throttle>(&acme.user.id).unwrap(), None);
+    world.sign_in(instance, &globex.user.id);
+    // Sessions that there are go on: an administrator can take it back.
+    set(&mut world, &acme, Login::default());
+    world.sign_in(instance, &acme.user.id);
+    // An organization may allow what its instance does not.
+    set_for_all(&mut world, &acme, login);
+    world.sign_in(instance, &acme.user.id);
+    let proof = world.proof(instance, &globex.user.id);
+    world.when(&nobody, instance, &proof).refused(Refusal::PasswordNotAllowed);
+    world.sign_in(umbra.instance, &umbra.user.id);
+}
+
+#[test]
+fn a_session_ends_with_its_proof_or_its_own_lifetime_whichever_is_sooner() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let started = |world: &mut World, tenant: &Tenant| {
+        let proof = world.proof(tenant.instance, &tenant.user.id);
+        let started = world.must(&Caller::nobody(), tenant.instance, &proof);
+        started.expires.secs_since(world.now)
+    };
+    let usual = 12 * 3600;
+    assert_eq!(started(&mut world, &acme), usual);
+    set(&mut world, &acme, Login { password_check_secs: 3600, ..Login::default() });
+    assert_eq!((started(&mut world, &acme), started(&mut world, &globex)), (3600, usual));
+    set(&mut world, &acme, Login { password_check_secs: 30 * 86_400, ..Login::default() });
+    assert_eq!(started(&mut world, &acme), usual);
+    for password_check_secs in [0, 400 * 86_400 + 1] {
+        let value = Login { password_check_secs, ..Login::default() };
+        let command = Set { within: Some(acme.organization.clone()), value };
+        world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
+    }
 }

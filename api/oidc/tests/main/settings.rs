@@ -10,8 +10,11 @@ use identity::credential::throttle::Unlock;
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::Id;
+use identity::name::{HostName, Name};
+use identity::organization::Organization;
 use identity::refusal::Refusal;
 use identity::setting::lockout::Lockout;
+use identity::setting::login::Login;
 use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::setting::{Set, Setting};
 
@@ -100,4 +103,43 @@ async fn a_password_that_the_organization_does_not_accept_is_not_set() {
     set(Caller::operator(), &world.alice, "long enough 1").await.unwrap();
     // What the system draws is its own affair.
     set(Caller::system(), &world.alice, "x").await.unwrap();
+}
+
+#[tokio::test]
+async fn where_passwords_are_not_allowed_the_page_says_so_to_every_name() {
+    let world = World::new().await;
+    let browser = Browser::new(&world);
+    set(&world, Login { password_allowed: false, ..Login::default() }).await;
+    let text = "Accounts of this organization do not sign in with a password.";
+    let begun = browser.get(&world.authorize_path(&[])).await;
+    assert!(browser.get(begun.location()).await.body.contains(text), "before a name is given");
+    let form = browser.form(&world.authorize_path(&[])).await;
+    for password in ["wrong", PASSWORD] {
+        let known = visible(&browser.fill(&form, "alice", password).await, "alice");
+        assert_eq!(known, visible(&browser.fill(&form, "nobody", password).await, "nobody"));
+        assert!(known.0 == 200 && known.2.contains(text), "{}", known.2);
+    }
+    assert_eq!((browser.session(), world.events(What::PasswordFailed).await), (None, 0));
+    set(&world, Login::default()).await;
+    assert!(browser.fill(&form, "alice", PASSWORD).await.parameter("code").is_some());
+}
+
+#[tokio::test]
+async fn at_an_application_of_others_people_without_passwords_look_like_nobody() {
+    let world = World::new().await;
+    world.submit(Set { within: None, value: Login { password_allowed: false, ..Login::default() } }).await;
+    set(&world, Login::default()).await;
+    let root = Id::from_number(world.instance.0);
+    let domain = HostName::parse("globex.example").unwrap();
+    let globex = Organization { name: Name::parse("Globex").unwrap(), domain };
+    let system = Caller::system();
+    let globex = world.service.create(world.instance, &system, &root, globex).await.unwrap();
+    let carol = world.service.create_user(world.instance, &system, &globex, human("carol")).await.unwrap();
+    world.set_password(&carol, PASSWORD).await;
+    let browser = Browser::new(&world);
+    let form = browser.form(&world.authorize_path(&[])).await;
+    let known = visible(&browser.fill(&form, "carol", PASSWORD).await, "carol");
+    assert_eq!(known, visible(&browser.fill(&form, "nobody", PASSWORD).await, "nobody"));
+    assert!(!known.2.contains("do not sign in with a password"), "{}", known.2);
+    assert!(browser.fill(&form, "alice", PASSWORD).await.parameter("code").is_some());
 }

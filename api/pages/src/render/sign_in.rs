@@ -33,6 +33,8 @@ pub struct SignIn<'a> {
 pub enum SignInProblem {
     /// Unknown user, wrong password, locked or without a password: one text for all.
     WrongCredentials,
+    /// The organization of the application does not allow passwords: shown whatever name is given, and before one is.
+    PasswordNotAllowed,
     TryLater {
         seconds: u64,
     },
@@ -77,6 +79,7 @@ struct SignInTemplate<'a> {
 fn problem_text(locale: Locale, problem: SignInProblem) -> Cow<'static, str> {
     match problem {
         SignInProblem::WrongCredentials => locale.text("problem-wrong-credentials"),
+        SignInProblem::PasswordNotAllowed => locale.text("problem-password-not-allowed"),
         SignInProblem::TryLater { seconds } => waiting_text(locale, seconds),
         SignInProblem::Expired => locale.text("problem-expired"),
         SignInProblem::Unavailable => locale.text("problem-unavailable"),

@@ -12,8 +12,9 @@ const PLAIN: SignIn<'_> = SignIn {
     problem: None,
     cancel: None,
 };
-const PROBLEMS: [SignInProblem; 7] = [
+const PROBLEMS: [SignInProblem; 8] = [
     SignInProblem::WrongCredentials,
+    SignInProblem::PasswordNotAllowed,
     SignInProblem::TryLater { seconds: 0 },
     SignInProblem::TryLater { seconds: 30 },
     SignInProblem::TryLater { seconds: 600 },

@@ -1,0 +1,43 @@
+//! How the people of an organization sign in.
+
+use crate::encoding::Stored;
+use crate::record::{Kind, Row};
+use crate::setting::Setting;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+const DAY: u32 = 86_400;
+
+/// How people sign in. It is the setting of a person's own organization that counts, whatever the application is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Whether a password signs in at all. Sessions and tokens that there are go on: by one of those it can be taken back
+    /// by whoever has forbidden it to himself.
+    #[n(0)]
+    pub password_allowed: bool,
+    /// How long a proof by password counts, in seconds: a second to 400 days. A session ends with it, or with its own
+    /// lifetime if that is shorter; sessions that there are keep their end.
+    #[n(1)]
+    pub password_check_secs: u32,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Login { password_allowed: true, password_check_secs: 10 * DAY }
+    }
+}
+
+impl Stored for Login {}
+impl Row for Login {
+    const KIND: Kind = Kind::Login;
+}
+
+impl Setting for Login {
+    const NAME: &'static str = "login";
+    const PER_ORGANIZATION: bool = true;
+
+    fn sound(&self) -> bool {
+        (1..=400 * DAY).contains(&self.password_check_secs)
+    }
+}

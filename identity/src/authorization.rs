@@ -36,6 +36,7 @@ impl Resource for Authorization {
     const KIND: Kind = Kind::Authorization;
     const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["user", "roles", "grant"];
     type Parent = Project;
     type Birth = ();
     fn area(&self) -> Area {

@@ -2,7 +2,7 @@
 
 use crate::command::{Access, Command};
 use crate::encoding::encode;
-use crate::event::{Field, Value, What};
+use crate::event::{Field, Fields, STATE, Value, What};
 use crate::id::Id;
 use crate::keys::{Key, Space};
 use crate::permission::Verb;
@@ -221,8 +221,8 @@ impl<T: Resource> Command for SetState<T> {
         record.changed = tx.now;
         tx.put(&record);
         let value = |state: State| Some(Value::plain(&encode(&state)));
-        let field = Field { number: u16::MAX, before: value(before), after: value(record.state) };
-        tell(tx, What::StateSet, &record, vec![field])?;
+        let field = Field { number: STATE, before: value(before), after: value(record.state) };
+        tell(tx, What::StateSet, &record, vec![field].into())?;
         Ok(Saved { id: record.id, revision: record.revision })
     }
 }
@@ -338,7 +338,7 @@ fn write_indexes<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>, before: O
     Ok(())
 }
 
-fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields: Vec<Field>) -> Run<()> {
+fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields: Fields) -> Run<()> {
     let organization = if T::KIND == Kind::Organization {
         Some(record.id.clone())
     } else {
@@ -353,10 +353,11 @@ fn diff<T: Resource>(
     (id, parent): (&Id, &Id),
     before: Option<&T>,
     after: Option<&T>,
-) -> Run<Vec<Field>> {
+) -> Run<Fields> {
     let before = before.map(members).unwrap_or_default();
     let after = after.map(members).unwrap_or_default();
-    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, T::person(id, parent))? };
+    let whose = T::person(id, parent);
+    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, whose)? };
     let mut fields = Vec::new();
     for at in 0..before.len().max(after.len()) {
         let number = u16::try_from(at).unwrap_or(u16::MAX);
@@ -376,7 +377,7 @@ fn diff<T: Resource>(
         };
         fields.push(Field { number, before: value(old, 0), after: value(new, 1) });
     }
-    Ok(fields)
+    Ok(Fields { fields, person: (key.is_some() && whose != id).then(|| whose.clone()) })
 }
 
 /// The encoded members of a value, in the order of their numbers.

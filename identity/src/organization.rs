@@ -31,6 +31,7 @@ impl Stored for Organization {}
 impl Resource for Organization {
     const KIND: Kind = Kind::Organization;
     const SEARCH: &'static [&'static str] = &["domain", "name"];
+    const FIELDS: &'static [&'static str] = &["name", "domain"];
     type Parent = Root;
     type Birth = ();
     fn area(&self) -> Area {

@@ -45,6 +45,7 @@ impl Stored for PersonalToken {}
 impl Resource for PersonalToken {
     const KIND: Kind = Kind::PersonalToken;
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["expires"];
     type Parent = User;
     type Birth = TokenSecret;
 

@@ -23,6 +23,7 @@ impl Resource for Domain {
     const KIND: Kind = Kind::Domain;
     const OF_SYSTEM: bool = true;
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["host"];
     type Parent = Instance;
     type Birth = ();
     fn area(&self) -> Area {

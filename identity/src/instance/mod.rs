@@ -35,6 +35,7 @@ impl Stored for Instance {}
 
 impl Resource for Instance {
     const KIND: Kind = Kind::Instance;
+    const FIELDS: &'static [&'static str] = &["name", "data_key"];
     type Parent = Root;
     type Birth = ();
     fn area(&self) -> Area {

@@ -37,6 +37,7 @@ impl Stored for CustomRole {}
 impl Resource for CustomRole {
     const KIND: Kind = Kind::CustomRole;
     const SEARCH: &'static [&'static str] = &["name"];
+    const FIELDS: &'static [&'static str] = &["name", "permissions"];
     type Parent = Root;
     type Birth = ();
 

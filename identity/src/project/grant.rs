@@ -31,6 +31,7 @@ impl Stored for ProjectGrant {}
 impl Resource for ProjectGrant {
     const KIND: Kind = Kind::ProjectGrant;
     const REFERS: &'static [Kind] = &[Kind::Organization];
+    const FIELDS: &'static [&'static str] = &["organization", "roles"];
     type Parent = Project;
     type Birth = ();
 

@@ -48,6 +48,7 @@ impl Stored for Project {}
 impl Resource for Project {
     const KIND: Kind = Kind::Project;
     const SEARCH: &'static [&'static str] = &["name"];
+    const FIELDS: &'static [&'static str] = &["name", "role_assertion", "role_check", "has_project_check"];
     type Parent = Organization;
     type Birth = ();
     fn area(&self) -> Area {

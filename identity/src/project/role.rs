@@ -46,6 +46,7 @@ impl Resource for Role {
     const KIND: Kind = Kind::Role;
     const KEYED: Option<Names> = Some(Names::RoleKey);
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["key", "display_name", "group"];
     type Parent = Project;
     type Birth = ();
     fn area(&self) -> Area {

@@ -57,6 +57,7 @@ impl Stored for Probe {
 impl Resource for Probe {
     const KIND: Kind = Kind::Probe;
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["name", "weight"];
     type Parent = Root;
     type Birth = ();
     fn area(&self) -> Area {

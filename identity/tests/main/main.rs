@@ -1,5 +1,6 @@
 //! The domain as a whole, in memory: given commands, when a command, then events or a refusal.
 
+mod audit;
 mod claims;
 mod cluster;
 mod codes;

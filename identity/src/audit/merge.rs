@@ -86,6 +86,15 @@ impl Merge {
         Merge { instance, direction, streams: Vec::new() }
     }
 
+    /// The whole trail in the order of the log.
+    pub(super) fn whole(read: &dyn Read, instance: InstanceId) -> Result<Merge, Fault> {
+        let mut merge = Merge::new(instance, Direction::Ascending);
+        for class in Class::ALL {
+            merge.add_class(read, class, Span::ALL)?;
+        }
+        Ok(merge)
+    }
+
     /// Adds the events of a class.
     pub(super) fn add_class(&mut self, read: &dyn Read, class: Class, span: Span) -> Result<(), Fault> {
         let prefix = class_key(self.instance, class);

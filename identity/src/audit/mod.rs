@@ -3,13 +3,17 @@
 //! `a' = SHA-256(a, index, ordinal, number, stored bytes)`, one chain an instance. A sealed field stays sealed, so the
 //! chain verifies after the person's key is gone.
 //!
-//! `index` says where the events of one thing stand, `search` finds them, `shown` puts them into JSON.
+//! `index` says where the events of one thing stand, `search` finds them, `shown` puts them into JSON; `export` writes the
+//! trail as a file, which `verify` checks far from any node.
 
+pub mod export;
+pub mod file;
 mod index;
 mod merge;
 pub mod search;
 pub mod shown;
 pub mod unseal;
+pub mod verify;
 
 use crate::encoding::{Invalid, Stored, decode_row, encode_row};
 use crate::event::{Class, Event, What};

@@ -2,12 +2,12 @@
 //! file can be checked against the bytes without the node.
 
 use crate::audit::Entry;
-use crate::audit::unseal::{Sealed, Unseal, Unsealed};
+use crate::audit::unseal::{Closed, Sealed, Unseal, Unsealed};
 use crate::cluster::node::Node;
 use crate::cluster::token::JoinToken;
 use crate::encoding::decode;
 use crate::envelope::Subject;
-use crate::event::{STATE, Value, What};
+use crate::event::{Field, STATE, Value, What};
 use crate::id::hex;
 use crate::reader::{No, Run};
 use crate::record::{Kind, State};
@@ -59,6 +59,22 @@ pub fn event(entry: &Entry, unseal: &dyn Unseal) -> Run<Json> {
         members.insert("organization".into(), organization.as_str().into());
     }
     Ok(json)
+}
+
+/// Whether this is what an event would be shown as, whatever its sealed values were opened to: only a key tells that.
+pub(super) fn agrees(entry: &Entry, claimed: &Json) -> bool {
+    let Ok(mut expected) = event(entry, &Closed) else { return false };
+    for (at, Field { before, after, .. }) in entry.event.fields.iter().enumerate() {
+        for (side, value) in [("before", before), ("after", after)] {
+            let path = format!("/changes/{at}/{side}");
+            if let (Some(Value::Sealed(_)), Some(slot), Some(opened)) =
+                (value, expected.pointer_mut(&path), claimed.pointer(&path))
+            {
+                *slot = opened.clone();
+            }
+        }
+    }
+    expected == *claimed
 }
 
 fn actor(actor: &Subject) -> Json {

@@ -5,6 +5,7 @@ mod claims;
 mod cluster;
 mod codes;
 mod diagnostic;
+mod exports;
 mod families;
 mod golden;
 mod invariants;

@@ -5,18 +5,21 @@ use crate::samples;
 use crate::scenario::{self, delete};
 use identity::audit::export::{Export, Range};
 use identity::audit::file::Manifest;
-use identity::audit::unseal::Persons;
+use identity::audit::search::{Query, page};
+use identity::audit::unseal::{Closed, Persons};
 use identity::audit::verify::{Why, Wrong, file};
 use identity::audit::{self, Place};
 use identity::encoding::decode_row;
 use identity::envelope::Caller;
 use identity::event::Class;
 use identity::id::{InstanceId, SYSTEM};
-use identity::reader::{No, Run};
+use identity::list::Direction;
+use identity::reader::{No, Reader, Run};
 use identity::refusal::Refusal;
 use identity::see::Eyes;
-use identity::tables::Overlay;
+use identity::tables::{Fault, Overlay, Read, Row, Table};
 use identity::testing::fixtures::World;
+use identity::testing::memory::MemoryTables;
 use identity::testing::tenant::Tenants;
 use identity::user::User;
 use serde_json::{Value as Json, json};
@@ -114,6 +117,39 @@ fn a_part_of_the_trail_proves_itself_and_follows_from_the_part_before() {
     assert_eq!((nothing.start, nothing.end), (before.end, before.end));
     let beyond = part(Some(Place { index: u64::MAX, ..Place::FIRST }), None);
     assert_eq!((beyond.count, beyond.end), (0, behind.end));
+}
+
+/// Tables that give few rows at once.
+struct Bounded<'a>(&'a MemoryTables);
+
+impl Read for Bounded<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.0.get(table, key)
+    }
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        assert!(limit <= 512, "{table:?} is read without an end");
+        self.0.scan(table, from, to, limit)
+    }
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        assert!(limit <= 512, "{table:?} is read without an end");
+        self.0.scan_back(table, from, to, limit)
+    }
+}
+
+#[test]
+fn the_trail_is_never_read_without_an_end() {
+    let (world, Tenants { acme, .. }) = World::standard();
+    let tables = Bounded(&world.tables);
+    let (caller, reader) = (Caller::operator(), Reader { read: &tables, ..world.reader(acme.instance) });
+    let eyes = Eyes::new(reader, &caller);
+    let lines: Run<Vec<String>> = Export::new(reader, &eyes, &Closed, Range::default()).unwrap().collect();
+    let lines = lines.unwrap();
+    assert_eq!(file(&lines).unwrap().count, lines.len() as u64 - 1);
+    let query = Query { limit: usize::MAX, ..Query::new(Direction::Descending, 1) };
+    assert_eq!(page(&reader, &eyes, &query).unwrap().found.len(), lines.len() - 1);
+    // Closed, personal values stay sealed.
+    assert!(lines.iter().any(|line| line.contains("{\"sealed\":true}")));
+    assert!(lines.iter().all(|line| !line.contains("mail.example")));
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Resource for Administrator {
     const REFERS: &'static [Kind] =
         &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["user", "within", "roles"];
     type Parent = Root;
     type Birth = ();
 

@@ -38,6 +38,7 @@ impl Resource for Authorization {
     const AREA: Area = Area::Authorization;
     const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["user", "roles", "grant"];
     type Parent = Project;
     type Birth = ();
     fn under(&self, reader: &Reader<'_>, project: &Id) -> Run<Within> {

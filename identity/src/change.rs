@@ -2,7 +2,7 @@
 
 use crate::command::{Access, Command};
 use crate::encoding::encode;
-use crate::event::{Field, Value, What};
+use crate::event::{Field, Fields, STATE, Value, What};
 use crate::id::Id;
 use crate::keys::{Key, Space};
 use crate::permission::Verb;
@@ -221,8 +221,8 @@ impl<T: Resource> Command for SetState<T> {
         record.changed = tx.now;
         tx.put(&record);
         let value = |state: State| Some(Value::plain(&encode(&state)));
-        let field = Field { number: u16::MAX, before: value(before), after: value(record.state) };
-        tell(tx, What::StateSet, &record, vec![field])?;
+        let field = Field { number: STATE, before: value(before), after: value(record.state) };
+        tell(tx, What::StateSet, &record, vec![field].into())?;
         Ok(Saved { id: record.id, revision: record.revision })
     }
 }
@@ -338,7 +338,7 @@ fn write_indexes<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>, before: O
     Ok(())
 }
 
-fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields: Vec<Field>) -> Run<()> {
+fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields: Fields) -> Run<()> {
     let organization = if T::KIND == Kind::Organization {
         Some(record.id.clone())
     } else {
@@ -356,8 +356,9 @@ fn diff<T: Resource>(
     (id, parent): (&Id, &Id),
     before: Option<&T>,
     after: Option<&T>,
-) -> Run<Vec<Field>> {
-    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, T::person(id, parent))? };
+) -> Run<Fields> {
+    let whose = T::person(id, parent);
+    let key = if T::PERSONAL.is_empty() { None } else { person::key(tx, whose)? };
     let mut fields = Vec::new();
     for (number, before, after) in differing(before, after) {
         let value = |bytes: Option<Vec<u8>>, side: u8| {
@@ -374,7 +375,7 @@ fn diff<T: Resource>(
         };
         fields.push(Field { number, before: value(before, 0), after: value(after, 1) });
     }
-    Ok(fields)
+    Ok(Fields { fields, person: (key.is_some() && whose != id).then(|| whose.clone()) })
 }
 
 /// A member of a value: its number, and its bytes before and after.

@@ -23,6 +23,9 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class.
+    pub const ALL: [Class; 3] = [Class::Configuration, Class::Security, Class::Activity];
+
     /// The number that stands in the key.
     pub fn number(self) -> u16 {
         match self {
@@ -34,8 +37,8 @@ impl Class {
 }
 
 macro_rules! events {
-    ($($number:literal $name:ident $class:ident $text:literal;)*) => {
-        /// What happened. Numbers are never reused.
+    ($($number:literal $name:ident $word:literal $class:ident $text:literal;)*) => {
+        /// What happened. Numbers and words are never reused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u16)]
         pub enum What { $(#[doc = $text] $name = $number,)* }
@@ -46,6 +49,14 @@ macro_rules! events {
             /// The event with this number.
             pub fn from_number(number: u16) -> Option<What> {
                 match number { $($number => Some(What::$name),)* _ => None }
+            }
+            /// The word for it in the API and in exports.
+            pub fn word(self) -> &'static str {
+                match self { $(What::$name => $word,)* }
+            }
+            /// The event with this word.
+            pub fn from_word(word: &str) -> Option<What> {
+                match word { $($word => Some(What::$name),)* _ => None }
             }
             /// How long it is kept.
             pub fn class(self) -> Class {
@@ -60,37 +71,37 @@ macro_rules! events {
 }
 
 events! {
-    1 Created Configuration "created";
-    2 Changed Configuration "changed";
-    3 StateSet Configuration "switched the state of";
-    4 Deleted Configuration "deleted";
-    5 Swept Configuration "removed, with what it belonged to,";
-    6 SecretSet Configuration "gave a new secret to";
-    7 KeyPublished Configuration "published the signing key";
-    8 KeyActivated Configuration "began to sign with the key";
-    9 KeyReplaced Configuration "ceased to sign with the key";
-    10 KeyRetired Configuration "retired the signing key";
-    11 Erased Configuration "erased the personal data of";
-    12 LevelRaised Configuration "raised the level of";
-    13 NodeFounded Configuration "founded the cluster with";
-    14 NodeAdmitted Configuration "admitted";
-    15 NodeReported Configuration "recorded what was reported by";
-    16 NodeRoleSet Configuration "set the wanted role of";
-    17 NodeRemoved Configuration "removed for ever";
-    18 JoinTokenUsed Configuration "admitted a node by";
-    20 SignedIn Security "signed in with a password as";
-    21 PasswordFailed Security "failed to prove the password of";
-    22 PasswordSet Security "set the password of";
-    23 SessionEnded Security "ended the session";
-    24 SessionRose Security "proved again who they are in the session";
-    25 CodeReplayed Security "presented a redeemed code again of";
-    26 RefreshReused Security "presented a used refresh token of";
-    27 RefreshGrace Security "got the same successor once more of";
-    28 FamilyRevoked Security "revoked the tokens of";
-    29 TokenDenied Security "revoked an access token of";
-    30 Unlocked Security "lifted the delay of";
-    40 CodeIssued Activity "was sent back with a code to";
-    41 CodeRedeemed Activity "received tokens of";
+    1 Created "created" Configuration "created";
+    2 Changed "changed" Configuration "changed";
+    3 StateSet "state_set" Configuration "switched the state of";
+    4 Deleted "deleted" Configuration "deleted";
+    5 Swept "swept" Configuration "removed, with what it belonged to,";
+    6 SecretSet "secret_set" Configuration "gave a new secret to";
+    7 KeyPublished "key_published" Configuration "published the signing key";
+    8 KeyActivated "key_activated" Configuration "began to sign with the key";
+    9 KeyReplaced "key_replaced" Configuration "ceased to sign with the key";
+    10 KeyRetired "key_retired" Configuration "retired the signing key";
+    11 Erased "erased" Configuration "erased the personal data of";
+    12 LevelRaised "level_raised" Configuration "raised the level of";
+    13 NodeFounded "node_founded" Configuration "founded the cluster with";
+    14 NodeAdmitted "node_admitted" Configuration "admitted";
+    15 NodeReported "node_reported" Configuration "recorded what was reported by";
+    16 NodeRoleSet "node_role_set" Configuration "set the wanted role of";
+    17 NodeRemoved "node_removed" Configuration "removed for ever";
+    18 JoinTokenUsed "join_token_used" Configuration "admitted a node by";
+    20 SignedIn "signed_in" Security "signed in with a password as";
+    21 PasswordFailed "password_failed" Security "failed to prove the password of";
+    22 PasswordSet "password_set" Security "set the password of";
+    23 SessionEnded "session_ended" Security "ended the session";
+    24 SessionRose "session_rose" Security "proved again who they are in the session";
+    25 CodeReplayed "code_replayed" Security "presented a redeemed code again of";
+    26 RefreshReused "refresh_reused" Security "presented a used refresh token of";
+    27 RefreshGrace "refresh_grace" Security "got the same successor once more of";
+    28 FamilyRevoked "family_revoked" Security "revoked the tokens of";
+    29 TokenDenied "token_denied" Security "revoked an access token of";
+    30 Unlocked "unlocked" Security "lifted the delay of";
+    40 CodeIssued "code_issued" Activity "was sent back with a code to";
+    41 CodeRedeemed "code_redeemed" Activity "received tokens of";
 }
 
 /// A field's value in an event.
@@ -138,6 +149,9 @@ impl Value {
     }
 }
 
+/// Stands where a field's number stands, for the state of a resource.
+pub const STATE: u16 = u16::MAX;
+
 /// One field of the target, before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Field {
@@ -179,11 +193,34 @@ pub struct Event {
     /// What changed.
     #[n(7)]
     pub fields: Vec<Field>,
+    /// Whose personal data the sealed fields are, if it is not the target's.
+    #[n(8)]
+    pub person: Option<Id>,
+}
+
+/// The fields of an event and whose personal data the sealed ones are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// What changed.
+    pub fields: Vec<Field>,
+    /// The person, if it is not the target.
+    pub person: Option<Id>,
+}
+
+impl From<Vec<Field>> for Fields {
+    fn from(fields: Vec<Field>) -> Fields {
+        Fields { fields, person: None }
+    }
 }
 
 impl Stored for Event {}
 
 impl Event {
+    /// Whose personal data its sealed fields are.
+    pub fn person(&self) -> &Id {
+        self.person.as_ref().unwrap_or(&self.target)
+    }
+
     /// The sentence of the trail, in English: who did what to what.
     pub fn sentence(&self) -> String {
         let who = match &self.actor {

@@ -130,6 +130,7 @@ macro_rules! metadata {
             const KEYED: Option<Names> = Some(Names::$name);
             const PERSONAL: &'static [u16] = $personal;
             const LEAF: bool = true;
+            const FIELDS: &'static [&'static str] = &["key", "value"];
             type Parent = $parent;
             type Birth = ();
 

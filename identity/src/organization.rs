@@ -34,6 +34,7 @@ impl Resource for Organization {
     const KIND: Kind = Kind::Organization;
     const AREA: Area = Area::Organization;
     const SEARCH: &'static [&'static str] = &["domain", "name"];
+    const FIELDS: &'static [&'static str] = &["name", "domain"];
     type Parent = Root;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

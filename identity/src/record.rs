@@ -14,9 +14,15 @@ macro_rules! kinds {
         pub enum Kind { $(#[doc = $text] $name = $number,)* }
 
         impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Kind] = &[$(Kind::$name),*];
             /// The kind with this number.
             pub fn from_number(number: u16) -> Option<Kind> {
                 match number { $($number => Some(Kind::$name),)* _ => None }
+            }
+            /// The kind with this word.
+            pub fn from_word(word: &str) -> Option<Kind> {
+                match word { $($text => Some(Kind::$name),)* _ => None }
             }
             /// The word for it in events and paths.
             pub fn word(self) -> &'static str {

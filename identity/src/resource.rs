@@ -34,6 +34,8 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     const PERSONAL: &'static [u16] = &[];
     /// Whether nothing hangs under it and nothing refers to it: it is removed at once instead of waiting for a sweep.
     const LEAF: bool = false;
+    /// The names of its values in JSON, in the order of their numbers: events name what changed by them.
+    const FIELDS: &'static [&'static str];
     /// What it hangs under.
     type Parent: Parent;
     /// What only its creation carries.

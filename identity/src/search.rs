@@ -1,8 +1,10 @@
 //! The search index: derived, written with its cause, outside the digest, rebuilt when its schema number differs.
 //!
 //! Each search term has a row in the order of the values, for sorted lists, and one for each three characters of it, by
-//! which parts of names are found. Both tell where to look; whether a record matches is read from the record.
+//! which parts of names are found. Both tell where to look; whether a record matches is read from the record. The rows of
+//! events are `audit`'s; they are written anew here.
 
+use crate::audit;
 use crate::encoding::decode_row;
 use crate::id::{Id, InstanceId};
 use crate::keys::{Key, Space};
@@ -96,7 +98,7 @@ pub fn is_outdated(read: &dyn Read) -> Result<bool, Fault> {
     Ok(stored.as_deref() != Some(SCHEMA.to_be_bytes().as_slice()))
 }
 
-/// Writes the whole index anew from the records, in bounded batches, the schema number last: a stop in between begins
+/// Writes the whole index anew from the records and events, in bounded batches, the schema number last: a stop in between begins
 /// again. `read` must not change meanwhile; `instances` are all there are.
 pub fn rebuild(
     read: &dyn Read,
@@ -123,6 +125,14 @@ pub fn rebuild(
             })?;
         }
     }
+    each(read, Table::Audit, Vec::new(), &to, &mut |rows| {
+        let mut changes = Changes::new();
+        for row in rows {
+            let rows = audit::rows_of_stored(row)?;
+            changes.extend(rows.into_iter().map(|(key, value)| ((Table::Search, key), Some(value))));
+        }
+        write(changes)
+    })?;
     let schema = ((Table::Search, schema_key()), Some(SCHEMA.to_be_bytes().to_vec()));
     write(Changes::from([schema]))
 }
@@ -153,9 +163,10 @@ mod tests {
     fn a_rebuilt_index_is_the_one_that_commands_wrote() -> Result<(), Fault> {
         let (world, _) = crate::testing::fixtures::World::standard();
         let mut tables: MemoryTables = world.tables.clone();
-        let search = |tables: &MemoryTables| -> Vec<Vec<u8>> {
-            let rows = tables.iter().filter(|(table, ..)| *table == Table::Search);
-            rows.map(|(_, key, _)| key.to_vec()).filter(|key| *key != schema_key()).collect()
+        let search = |tables: &MemoryTables| -> Vec<crate::tables::Row> {
+            let rows =
+                tables.iter().filter(|(table, key, _)| *table == Table::Search && *key != schema_key());
+            rows.map(|(_, key, value)| (key.to_vec(), value.to_vec())).collect()
         };
         let before = search(&tables);
         assert!(before.len() > 10 && is_outdated(&tables)?);

@@ -8,7 +8,7 @@ use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Parent, Resource, place};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The eyes of one caller over one view; remembers what it has looked up.
 pub struct Eyes<'a> {
@@ -64,6 +64,26 @@ impl<'a> Eyes<'a> {
     pub fn find<T: Resource>(&self, id: &Id) -> Run<Record<T>> {
         let record = self.reader.existing::<T>(id)?;
         if self.sees(&record)? { Ok(record) } else { Err(Refusal::NotFound.into()) }
+    }
+
+    /// The organizations in which he may read in an area; `None` if he may in the whole instance.
+    pub fn organizations(&self, area: Area) -> Run<Option<Vec<Id>>> {
+        if self.may_read(area, &Within::Instance)? {
+            return Ok(None);
+        }
+        let user = match governor(self.caller) {
+            Governor::User(user) => user,
+            Governor::Anyone | Governor::Nobody => return Ok(Some(Vec::new())),
+        };
+        let mut organizations = BTreeSet::new();
+        for entry in entries(&self.reader, user)? {
+            if let Within::Organization(id) = &entry.within
+                && self.may_read(area, &entry.within)?
+            {
+                organizations.insert(id.clone());
+            }
+        }
+        Ok(Some(organizations.into_iter().collect()))
     }
 
     /// Where the resources lie that he may see; `None` if they may lie anywhere. It is where to look, not yet a right.

@@ -3,7 +3,7 @@
 use crate::audit::{self, Place};
 use crate::encoding::{Stored, encode_row};
 use crate::envelope::{Caller, Subject, Via};
-use crate::event::{Event, Field, What};
+use crate::event::{Event, Fields, What};
 use crate::id::{Id, InstanceId, RequestId};
 use crate::keyring::Keyring;
 use crate::keys::{Key, Space};
@@ -120,8 +120,9 @@ impl<'a> Tx<'_, 'a> {
         kind: Kind,
         target: &Id,
         organization: Option<&Id>,
-        fields: Vec<Field>,
+        fields: impl Into<Fields>,
     ) -> Result<(), Fault> {
+        let Fields { fields, person } = fields.into();
         let event = Event {
             what: what as u16,
             time: self.now,
@@ -131,6 +132,7 @@ impl<'a> Tx<'_, 'a> {
             target: target.clone(),
             organization: organization.cloned(),
             fields,
+            person,
         };
         audit::append(self.tables, self.instance, what.class(), self.place, &event)?;
         self.place.number = self.place.number.saturating_add(1);
@@ -160,15 +162,9 @@ impl<'a> Tx<'_, 'a> {
         }
     }
 
-    /// What stands before an event's own bytes when a personal value is sealed: it can't be moved elsewhere.
+    /// See [`audit::seal_context`]: for the next event of this command.
     pub(crate) fn seal_context(&self, field: u16, side: u8) -> Vec<u8> {
-        let mut context = self.instance.0.to_be_bytes().to_vec();
-        context.extend(self.place.index.to_be_bytes());
-        context.extend(self.place.ordinal.to_be_bytes());
-        context.extend(self.place.number.to_be_bytes());
-        context.extend(field.to_be_bytes());
-        context.push(side);
-        context
+        audit::seal_context(self.instance, self.place, field, side)
     }
 }
 

@@ -126,6 +126,19 @@ impl Resource for Application {
     const KIND: Kind = Kind::Application;
     const AREA: Area = Area::Application;
     const SEARCH: &'static [&'static str] = &["name"];
+    const FIELDS: &'static [&'static str] = &[
+        "name",
+        "kind",
+        "auth",
+        "redirect_uris",
+        "post_logout_redirect_uris",
+        "refresh",
+        "alg",
+        "access_token_roles",
+        "id_token_roles",
+        "id_token_userinfo",
+        "pkce_optional",
+    ];
     type Parent = Project;
     type Birth = ();
 

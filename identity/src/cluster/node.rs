@@ -73,6 +73,12 @@ pub enum NodeState {
     Removed,
 }
 
+impl Node {
+    /// The names of its fields, in the order of their numbers: events name what changed by them.
+    pub const FIELDS: &'static [&'static str] =
+        &["number", "address", "wanted", "version", "level_min", "level_max", "state"];
+}
+
 impl Stored for Node {}
 impl Row for Node {
     const KIND: Kind = Kind::Node;

@@ -54,6 +54,11 @@ pub struct Used {
     pub key: Hash,
 }
 
+impl JoinToken {
+    /// The names of its fields, in the order of their numbers: events name what changed by them.
+    pub const FIELDS: &'static [&'static str] = &["id", "secret", "expires", "wanted", "used"];
+}
+
 impl Stored for JoinToken {}
 impl Row for JoinToken {
     const KIND: Kind = Kind::JoinToken;

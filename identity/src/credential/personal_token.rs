@@ -48,6 +48,7 @@ impl Resource for PersonalToken {
     const AREA: Area = Area::Credential;
     const LEAF: bool = true;
     const UNDER: bool = true;
+    const FIELDS: &'static [&'static str] = &["expires"];
     type Parent = User;
     type Birth = TokenSecret;
 

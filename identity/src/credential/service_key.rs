@@ -59,6 +59,7 @@ impl Resource for ServiceKey {
     const AREA: Area = Area::Credential;
     const LEAF: bool = true;
     const UNDER: bool = true;
+    const FIELDS: &'static [&'static str] = &["jwk", "expires"];
     type Parent = User;
     type Birth = ();
 

@@ -36,6 +36,7 @@ impl Resource for GroupMember {
     const REFERS: &'static [Kind] = &[Kind::User];
     const KEYED: Option<Names> = Some(Names::GroupMember);
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["user"];
     type Parent = Group;
     type Birth = ();
 

@@ -34,6 +34,7 @@ impl Resource for Group {
     const KIND: Kind = Kind::Group;
     const AREA: Area = Area::Group;
     const SEARCH: &'static [&'static str] = &["name"];
+    const FIELDS: &'static [&'static str] = &["name", "description"];
     type Parent = Organization;
     type Birth = ();
 

@@ -27,6 +27,7 @@ impl Resource for Domain {
     const AREA: Area = Area::System;
     const OF_SYSTEM: bool = true;
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["host"];
     type Parent = Instance;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

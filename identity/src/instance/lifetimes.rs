@@ -81,6 +81,21 @@ impl Row for Lifetimes {
 impl Setting for Lifetimes {
     const NAME: &'static str = "lifetimes";
     const PER_ORGANIZATION: bool = false;
+    const FIELDS: &'static [&'static str] = &[
+        "code_secs",
+        "access_token_secs",
+        "id_token_secs",
+        "refresh_idle_secs",
+        "refresh_absolute_secs",
+        "refresh_grace_secs",
+        "session_secs",
+        "key_active_secs",
+        "key_next_secs",
+        "key_verifies_secs",
+        "failures_free",
+        "delay_first_secs",
+        "delay_max_secs",
+    ];
 
     fn sound(&self) -> bool {
         const DAY: u32 = 86_400;

@@ -36,6 +36,7 @@ impl Stored for Instance {}
 impl Resource for Instance {
     const KIND: Kind = Kind::Instance;
     const AREA: Area = Area::System;
+    const FIELDS: &'static [&'static str] = &["name", "data_key"];
     type Parent = Root;
     type Birth = ();
     fn indexes(&self, _: &mut Indexes<'_>) {}

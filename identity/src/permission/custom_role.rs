@@ -39,6 +39,7 @@ impl Resource for CustomRole {
     const KIND: Kind = Kind::CustomRole;
     const AREA: Area = Area::CustomRole;
     const SEARCH: &'static [&'static str] = &["name"];
+    const FIELDS: &'static [&'static str] = &["name", "permissions"];
     type Parent = Root;
     type Birth = ();
 

@@ -33,6 +33,7 @@ impl Resource for ProjectGrant {
     const KIND: Kind = Kind::ProjectGrant;
     const AREA: Area = Area::ProjectGrant;
     const REFERS: &'static [Kind] = &[Kind::Organization];
+    const FIELDS: &'static [&'static str] = &["organization", "roles"];
     type Parent = Project;
     type Birth = ();
 

@@ -50,6 +50,7 @@ impl Resource for Project {
     const KIND: Kind = Kind::Project;
     const AREA: Area = Area::Project;
     const SEARCH: &'static [&'static str] = &["name"];
+    const FIELDS: &'static [&'static str] = &["name", "role_assertion", "role_check", "has_project_check"];
     type Parent = Organization;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

@@ -48,6 +48,7 @@ impl Resource for Role {
     const AREA: Area = Area::Role;
     const KEYED: Option<Names> = Some(Names::RoleKey);
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["key", "display_name", "group"];
     type Parent = Project;
     type Birth = ();
     fn key(&self) -> Option<&str> {

@@ -25,6 +25,7 @@ impl Row for DomainSettings {
 impl Setting for DomainSettings {
     const NAME: &'static str = "domain";
     const PER_ORGANIZATION: bool = true;
+    const FIELDS: &'static [&'static str] = &["usernames_end_with_domain"];
 
     fn sound(&self) -> bool {
         true

@@ -26,6 +26,7 @@ impl Row for Lockout {
 impl Setting for Lockout {
     const NAME: &'static str = "lockout";
     const PER_ORGANIZATION: bool = true;
+    const FIELDS: &'static [&'static str] = &["password_attempts_max"];
 
     fn sound(&self) -> bool {
         self.password_attempts_max <= 100

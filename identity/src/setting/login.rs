@@ -36,6 +36,7 @@ impl Row for Login {
 impl Setting for Login {
     const NAME: &'static str = "login";
     const PER_ORGANIZATION: bool = true;
+    const FIELDS: &'static [&'static str] = &["password_allowed", "password_check_secs"];
 
     fn sound(&self) -> bool {
         (1..=400 * DAY).contains(&self.password_check_secs)

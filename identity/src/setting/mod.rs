@@ -49,6 +49,8 @@ pub trait Setting: Row + Default + Clone + PartialEq + Serialize + DeserializeOw
     const NAME: &'static str;
     /// Whether an organization may decide otherwise than its instance.
     const PER_ORGANIZATION: bool;
+    /// The names of its values in JSON, in the order of their numbers.
+    const FIELDS: &'static [&'static str];
 
     /// Whether its values are within their limits and do not contradict each other.
     fn sound(&self) -> bool;
@@ -193,7 +195,7 @@ fn tell<T: Setting>(
         after: value(after),
     });
     let target = within.cloned().unwrap_or_else(|| Id::from_number(tx.instance.0));
-    Ok(tx.tell(what, T::KIND, &target, within, fields.collect())?)
+    Ok(tx.tell(what, T::KIND, &target, within, fields.collect::<Vec<_>>())?)
 }
 
 /// Removes whatever a deleted organization has set: another one may get its id.
@@ -233,6 +235,12 @@ macro_rules! dispatch {
     ($($number:literal $name:ident $word:literal $type:ty;)*) => {
         /// The names of all settings, in the order of their numbers.
         pub const NAMES: &[&str] = &[$($word),*];
+
+        /// The names of the values of a setting; `None` for what is no setting.
+        pub fn fields(kind: Kind) -> Option<&'static [&'static str]> {
+            $(if kind == Kind::$name { return Some(<$type>::FIELDS); })*
+            None
+        }
 
         /// Does something for the setting of a name; `None` for what is no setting.
         pub fn dispatch<F: ForSetting>(name: &str, what: F) -> Option<F::Out> {

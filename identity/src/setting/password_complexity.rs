@@ -42,6 +42,7 @@ impl Row for PasswordComplexity {
 impl Setting for PasswordComplexity {
     const NAME: &'static str = "password-complexity";
     const PER_ORGANIZATION: bool = true;
+    const FIELDS: &'static [&'static str] = &["min_length", "uppercase", "lowercase", "number", "symbol"];
 
     fn sound(&self) -> bool {
         (1..=72).contains(&self.min_length)

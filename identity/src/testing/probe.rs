@@ -58,6 +58,7 @@ impl Resource for Probe {
     const KIND: Kind = Kind::Probe;
     const AREA: Area = Area::Settings;
     const LEAF: bool = true;
+    const FIELDS: &'static [&'static str] = &["name", "weight"];
     type Parent = Root;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

@@ -100,6 +100,7 @@ impl Resource for User {
     const AREA: Area = Area::User;
     const SEARCH: &'static [&'static str] = &["email", "name", "username"];
     const PERSONAL: &'static [u16] = &[0, 1];
+    const FIELDS: &'static [&'static str] = &["username", "kind"];
     type Parent = Organization;
     /// The person's key, wrapped by the instance's data key.
     type Birth = person::NewKey;

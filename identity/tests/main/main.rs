@@ -1,9 +1,11 @@
 //! The domain as a whole, in memory: given commands, when a command, then events or a refusal.
 
+mod audit;
 mod claims;
 mod cluster;
 mod codes;
 mod diagnostic;
+mod exports;
 mod families;
 mod golden;
 mod invariants;

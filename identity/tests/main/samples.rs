@@ -440,6 +440,52 @@ pub(crate) fn records() -> Vec<Sample> {
     ]
 }
 
+/// A spec's names in JSON as serde has them, in order, and as events have them; and how many members it is stored with.
+pub(crate) struct Named {
+    pub(crate) kind: Kind,
+    pub(crate) json: Option<String>,
+    pub(crate) fields: &'static [&'static str],
+    pub(crate) members: Vec<Vec<u8>>,
+}
+
+fn stored<T: Resource>(spec: &T) -> Named {
+    let bytes = encode(spec);
+    let mut d = minicbor::Decoder::new(&bytes);
+    let count = d.array().unwrap().unwrap();
+    let member = |_| {
+        let from = d.position();
+        d.skip().unwrap();
+        bytes[from..d.position()].to_vec()
+    };
+    Named { kind: T::KIND, json: None, fields: T::FIELDS, members: (0..count).map(member).collect() }
+}
+
+fn named<T: Resource + serde::Serialize>(spec: &T) -> Named {
+    Named { json: Some(serde_json::to_string(spec).unwrap()), ..stored(spec) }
+}
+
+/// Every noun.
+pub(crate) fn names() -> Vec<Named> {
+    vec![
+        stored(&domain()),
+        named(&organization()),
+        named(&project()),
+        named(&role()),
+        named(&application()),
+        named(&user()),
+        named(&authorization()),
+        named(&administrator()),
+        named(&grant()),
+        named(&custom_role()),
+        named(&personal_token()),
+        named(&group()),
+        named(&member()),
+        named(&user_metadata()),
+        named(&organization_metadata()),
+        named(&service_key()),
+    ]
+}
+
 /// Every event, with a field of each sort.
 pub(crate) fn events() -> Vec<Sample> {
     let fields = vec![
@@ -456,6 +502,7 @@ pub(crate) fn events() -> Vec<Sample> {
         target: id("acme"),
         organization: Some(id("acme")),
         fields: fields.clone(),
+        person: None,
     };
     let sample = |what: &What| Sample {
         number: *what as u16,

@@ -1,0 +1,105 @@
+//! The trail as a file that proves itself: see `file` for its lines, `verify` for how it is checked.
+//!
+//! All events of a range are in it, for a chain with holes proves nothing: so it is for those who may read all.
+
+use crate::audit::file::{self, Chain, FORMAT, Line, Manifest, Mark, Told};
+use crate::audit::merge::Merge;
+use crate::audit::unseal::Unseal;
+use crate::audit::{Entry, Head, Place, head, link, shown};
+use crate::id::Hash;
+use crate::permission::{Area, Within};
+use crate::reader::{Reader, Run};
+use crate::refusal::Refusal;
+use crate::see::Eyes;
+
+/// Which part of the trail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// Behind this place; `None` from the first event.
+    pub after: Option<Place>,
+    /// Up to this place and with it; `None` to the last event.
+    pub through: Option<Place>,
+}
+
+/// The lines of a file, without their ends. Reads the trail in bounded batches as it is asked for lines; the chain is hashed
+/// from its beginning, also where the range begins later. It ends after the manifest, or after a fault.
+pub struct Export<'a> {
+    reader: Reader<'a>,
+    unseal: &'a dyn Unseal,
+    range: Range,
+    events: Merge,
+    chain: Head,
+    start: Hash,
+    first: Option<Mark>,
+    last: Option<Mark>,
+    is_over: bool,
+}
+
+impl<'a> Export<'a> {
+    /// Begins a file. Refused: a caller who may not read all events of the instance.
+    pub fn new(reader: Reader<'a>, eyes: &Eyes<'_>, unseal: &'a dyn Unseal, range: Range) -> Run<Export<'a>> {
+        if !eyes.may_read(Area::Events, &Within::Instance)? {
+            return Err(Refusal::NotPermitted.into());
+        }
+        let events = Merge::whole(reader.read, reader.instance)?;
+        let (chain, start) = (Head::NONE, Head::NONE.hash);
+        Ok(Export { reader, unseal, range, events, chain, start, first: None, last: None, is_over: false })
+    }
+
+    fn line(&mut self) -> Run<String> {
+        while let Some(entry) = self.events.next(self.reader.read)? {
+            if self.range.through.is_some_and(|through| entry.place > through) {
+                break;
+            }
+            let before = self.chain.hash;
+            self.chain.hash = link(&before, entry.place, &entry.stored);
+            self.chain.count = self.chain.count.saturating_add(1);
+            if self.range.after.is_none_or(|after| entry.place > after) {
+                return self.event(before, entry);
+            }
+        }
+        self.is_over = true;
+        self.manifest()
+    }
+
+    fn event(&mut self, before: Hash, entry: Entry) -> Run<String> {
+        let mark = Mark { number: self.chain.count, place: entry.place };
+        if self.first.is_none() {
+            (self.first, self.start) = (Some(mark), before);
+        }
+        self.last = Some(mark);
+        let event = shown::event(&entry, self.unseal)?;
+        let Mark { number, place } = mark;
+        let told = Told { event, hash: self.chain.hash, number, place, stored: entry.stored };
+        Ok(file::write(&Line::Event(told)))
+    }
+
+    fn manifest(&self) -> Run<String> {
+        let Head { hash, count } = head(self.reader.read, self.reader.instance)?;
+        let count_of = |first: Mark, last: Mark| (last.number - first.number).saturating_add(1);
+        let manifest = Manifest {
+            format: FORMAT,
+            instance: self.reader.instance.0,
+            count: self.first.zip(self.last).map_or(0, |(first, last)| count_of(first, last)),
+            first: self.first,
+            last: self.last,
+            start: if self.first.is_some() { self.start } else { self.chain.hash },
+            end: self.chain.hash,
+            head: Chain { count, hash },
+        };
+        Ok(file::write(&Line::End { manifest }))
+    }
+}
+
+impl Iterator for Export<'_> {
+    type Item = Run<String>;
+
+    fn next(&mut self) -> Option<Run<String>> {
+        if self.is_over {
+            return None;
+        }
+        let line = self.line();
+        self.is_over |= line.is_err();
+        Some(line)
+    }
+}

@@ -1,5 +1,8 @@
 //! The management API through its router, over a cluster of one in memory.
 
 #![allow(unreachable_pub, reason = "modules of one test binary")]
+mod matrix;
 mod plain;
+mod samples;
+mod stage;
 mod world;

@@ -52,8 +52,8 @@ fmt: ## format the code
 
 # A test that compares with a golden file has "golden" in its name, and writes the file when asked.
 goldens: setup ## write the golden files anew; the commit must say why
-	CONCLAVE_GOLDENS=write cargo test --package identity --package storage --package raft golden
-	@git --no-pager diff --stat -- '*/goldens/*'
+	CONCLAVE_GOLDENS=write cargo test --package identity --package storage --package raft --package api-management golden
+	@git --no-pager diff --stat -- '*/goldens/*' '*golden*'
 
 # A build folder of its own: its features would otherwise disturb ours.
 $(DENY): | setup

@@ -93,6 +93,10 @@ impl<'a> Eyes<'a> {
             Governor::Nobody => return Ok(Some(Vec::new())),
             Governor::User(user) => user,
         };
+        // What hangs deeper than places do (tokens of users) is asked for by what it hangs under, and looked at there.
+        if ![Kind::Instance, Kind::Organization, Kind::Project].contains(&T::Parent::KIND) {
+            return Ok(None);
+        }
         let mut reach = Vec::new();
         if T::KIND == Kind::User {
             reach.push(Reach::One(user.clone()));
@@ -100,15 +104,20 @@ impl<'a> Eyes<'a> {
         for entry in entries(&self.reader, user)? {
             match entry.within {
                 Within::Instance => return Ok(None),
-                Within::Organization(id) => self.of_organization::<T>(&id, &mut reach)?,
+                Within::Organization(id) => {
+                    if self.of_organization::<T>(&id, &mut reach)?.is_none() {
+                        return Ok(None);
+                    }
+                }
                 Within::Project(id) => of_project::<T>(&id, &mut reach),
                 Within::ProjectGrant(id) => of_grant::<T>(&id, &mut reach),
             }
         }
-        Ok(Some(reach))
+        Ok((reach.len() <= REACH_MAX).then_some(reach))
     }
 
-    fn of_organization<T: Resource>(&self, id: &Id, reach: &mut Vec<Reach>) -> Run<()> {
+    /// Adds what lies in an organization; `None` if that is in more places than are looked at one by one.
+    fn of_organization<T: Resource>(&self, id: &Id, reach: &mut Vec<Reach>) -> Run<Option<()>> {
         if T::KIND == Kind::Organization {
             reach.push(Reach::One(id.clone()));
         }
@@ -119,21 +128,30 @@ impl<'a> Eyes<'a> {
             reach.push(Reach::To(Kind::Organization, id.clone()));
         }
         if T::Parent::KIND == Kind::Project || T::REFERS.contains(&Kind::Project) {
-            for project in self.reader.children(Kind::Organization, id, Kind::Project, BELOW_MAX)? {
+            let projects = self.reader.children(Kind::Organization, id, Kind::Project, REACH_MAX)?;
+            if projects.len() == REACH_MAX {
+                return Ok(None);
+            }
+            for project in projects {
                 of_project::<T>(&project, reach);
             }
         }
         if T::REFERS.contains(&Kind::ProjectGrant) {
-            for grant in self.reader.referring(Kind::Organization, id, Kind::ProjectGrant, BELOW_MAX)? {
+            let grants = self.reader.referring(Kind::Organization, id, Kind::ProjectGrant, REACH_MAX)?;
+            if grants.len() == REACH_MAX {
+                return Ok(None);
+            }
+            for grant in grants {
                 of_grant::<T>(&grant, reach);
             }
         }
-        Ok(())
+        Ok(Some(()))
     }
 }
 
-/// How many projects and grants of one organization are looked under, in a list that asks for no project.
-const BELOW_MAX: usize = 500;
+/// In how many parts of the state a list looks one by one. Whose resources lie in more is shown what he sees of all:
+/// slower, but whole.
+const REACH_MAX: usize = 500;
 
 fn of_project<T: Resource>(id: &Id, reach: &mut Vec<Reach>) {
     if T::KIND == Kind::Project {

@@ -48,6 +48,18 @@ impl Solo {
         self.lock().now
     }
 
+    /// What it holds, for comparing and for [`Solo::rewind`].
+    pub fn tables(&self) -> Arc<MemoryTables> {
+        Arc::clone(&self.lock().tables)
+    }
+
+    /// Puts back what it held before. The log goes on, so that no position ever stands for two states.
+    pub fn rewind(&self, tables: Arc<MemoryTables>) {
+        let mut state = self.lock();
+        state.tables = tables;
+        state.index += 1;
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

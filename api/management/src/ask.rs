@@ -12,10 +12,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use identity::command::Command;
 use identity::credential::personal_token;
-use identity::envelope::{Caller, Remember};
+use identity::encoding::encode;
+use identity::envelope::{Caller, Envelope, Remember};
 use identity::id::{Fixed, Hash, Id};
 use identity::permission::MANAGEMENT_SCOPE;
 use identity::reader::{No, Reader};
+use identity::refusal::Refusal;
 use identity::see::Eyes;
 
 /// What names a request whose repetition is to have no second effect.
@@ -23,6 +25,9 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 
 /// The prefix of personal access tokens.
 pub const PERSONAL_TOKEN: &str = "cnv_pat_";
+
+/// The longest command, in bytes: around it stand the caller and his scopes.
+const COMMAND_BYTES_MAX: usize = Envelope::MAX_BYTES - 16 * 1024;
 
 /// A request of a caller whose credential is alive.
 pub struct Ask {
@@ -61,6 +66,10 @@ impl FromRequestParts<Service> for Ask {
             // What is asked for comes on top of the bound: a revocation is never older than that.
             if view.position < wanted {
                 view = service.backend.view(Freshness::AtLeast(wanted)).await?;
+                // What nobody has written yet can't be waited for.
+                if view.position < wanted {
+                    return Err(api_core::Unavailable.into());
+                }
             }
         }
         let route = format!("{} {}", parts.method, parts.uri.path());
@@ -69,7 +78,7 @@ impl FromRequestParts<Service> for Ask {
 }
 
 /// The value of a header that stands at most once.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
+pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let wrong = || {
@@ -177,6 +186,19 @@ impl Ask {
         self.if_match
     }
 
+    /// Refuses a caller who has read another revision than this.
+    pub fn require_revision(&self, revision: u64) -> Result<(), Problem> {
+        match self.if_match {
+            Some(expected) if expected != revision => Err(Refusal::RevisionChanged.into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether a repetition of the request is to get the first reply.
+    pub fn is_repeatable(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// The id of the calling user.
     pub fn user(&self) -> Option<&Id> {
         match &self.caller.subject {
@@ -195,6 +217,11 @@ impl Ask {
         command: &C,
         asked: &[u8],
     ) -> Result<Submitted<C::Reply>, Problem> {
+        // The log takes no longer ones, and would only say that it could not be asked.
+        if encode(command).len() > COMMAND_BYTES_MAX {
+            let title = "the values are too long together: 240 KiB are taken";
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title));
+        }
         let request = self.key.as_ref().map(|key| {
             let instance = self.tenant.instance.0.to_be_bytes();
             let user = self.user().map(Id::as_str).unwrap_or_default();

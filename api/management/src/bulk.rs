@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::stream::{self, StreamExt};
+use identity::refusal::Refusal;
 use schemars::SchemaGenerator;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -34,8 +35,16 @@ pub async fn create<T: Noun>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Answer, Problem> {
     let Items { items } = typed(object(&headers, &body?)?)?;
-    if items.is_empty() || items.len() > ITEMS_MAX {
+    if items.is_empty() {
         return Err(Problem::field("items", format!("1 to {ITEMS_MAX} items")));
+    }
+    if items.len() > ITEMS_MAX {
+        let title = format!("a request takes at most {ITEMS_MAX} items; send the rest in another");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title));
+    }
+    // A collection has no entity tag.
+    if ask.if_match().is_some() {
+        return Err(Refusal::RevisionChanged.into());
     }
     let made = stream::iter(items.into_iter().enumerate()).map(async |(place, item)| {
         let asked = Value::Object(item.clone()).to_string();

@@ -90,7 +90,15 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = "Bearer realm=\"conclave\", error=\"invalid_token\"";
+            // Who sent nothing is told no error (RFC 6750 §3.1).
+            let challenge = match self.code {
+                "token_missing" => "Bearer realm=\"conclave\"",
+                _ => "Bearer realm=\"conclave\", error=\"invalid_token\"",
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if self.code == "insufficient_scope" {
+            let challenge = "Bearer realm=\"conclave\", error=\"insufficient_scope\"";
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response

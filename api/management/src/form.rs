@@ -9,9 +9,6 @@ use identity::resource::Parent;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-/// The names that every resource has besides its own values.
-pub const COMMON: [&str; 5] = ["id", "state", "revision", "created", "changed"];
-
 /// The word for what a noun hangs under; nothing for what hangs under the instance.
 pub fn parent_word<T: Noun>() -> Option<&'static str> {
     (T::Parent::KIND != identity::record::Kind::Instance).then(|| T::Parent::KIND.word())
@@ -54,9 +51,9 @@ pub fn state_word(state: State) -> &'static str {
 
 /// The object in a body.
 pub fn object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !["application/json", "application/merge-patch+json"].contains(&essence) {
+    let kind = crate::ask::one(headers, &header::CONTENT_TYPE)?.unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !["application/json", "application/merge-patch+json"].contains(&essence.as_str()) {
         let title = "send the body as application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title));
     }
@@ -96,14 +93,24 @@ pub fn take_id(members: &mut Map<String, Value>, name: &str) -> Result<Option<Id
     }
 }
 
-/// Drops what an answer says of a resource besides its values, so that what was got may be sent back changed.
-pub fn drop_common<T: Noun>(members: &mut Map<String, Value>) {
-    for name in COMMON {
+/// Takes out what an answer says of a resource besides its values, so that what was got may be sent back changed. What
+/// is not written this way is refused if it differs: nobody is to believe that he has moved or switched it.
+pub fn take_common<T: Noun>(members: &mut Map<String, Value>, record: &Record<T>) -> Result<(), Problem> {
+    let state = ("state", json!(state_word(record.state)), "activate and deactivate switch it");
+    let fixed = |name, value| (name, value, "it is fixed after creation");
+    let parent = parent_word::<T>().map(|word| fixed(word, json!(record.parent)));
+    let id = fixed("id", json!(record.id));
+    let created = fixed("created", record.created.rfc3339().into());
+    for (name, value, reason) in [Some(id), parent, Some(created), Some(state)].into_iter().flatten() {
+        if members.remove(name).is_some_and(|sent| sent != value) {
+            return Err(Problem::field(name, reason));
+        }
+    }
+    // They say which one was read; If-Match says that it must still be that one.
+    for name in ["revision", "changed"] {
         members.remove(name);
     }
-    if let Some(word) = parent_word::<T>() {
-        members.remove(word);
-    }
+    Ok(())
 }
 
 /// Lays a merge patch over values (RFC 7396): null takes a value away.

@@ -6,6 +6,7 @@
 // A request and its answer.
 pub mod answer;
 pub mod ask;
+pub mod at;
 pub mod cursor;
 pub mod error;
 pub mod position;
@@ -17,6 +18,7 @@ pub mod condition;
 pub mod filter;
 pub mod form;
 pub mod noun;
+pub mod place;
 pub mod plain;
 pub mod schema;
 

@@ -94,13 +94,12 @@ pub enum Named {
 }
 
 impl Named {
-    /// Reads the parameters of a path.
-    pub fn of<T: Noun>(first: &str, second: Option<&str>) -> Result<Named, Problem> {
-        let id = Id::parse(first).map_err(|_| Problem::not_found())?;
-        Ok(match second {
-            Some(key) => Named::Under(id, key.to_owned()),
-            None => Named::Id(id),
-        })
+    /// What the parameters of a path name.
+    pub fn of(first: Id, second: Option<&str>) -> Named {
+        match second {
+            Some(key) => Named::Under(first, key.to_owned()),
+            None => Named::Id(first),
+        }
     }
 
     /// The resource of this name that the caller sees.

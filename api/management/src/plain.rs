@@ -2,18 +2,20 @@
 
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::at::At;
 use crate::condition;
 use crate::cursor;
 use crate::error::Problem;
-use crate::form::{drop_common, merge, object, parent_word, shown, take_id, typed, values};
+use crate::form::{merge, object, parent_word, shown, take_common, take_id, typed, values};
 use crate::noun::{self, Born, Named, Noun, Shown, already_done, new_id, plural};
+use crate::place::{self, hidden, sees_parent};
 use crate::query::Params;
 use crate::route::Route;
 use crate::schema;
 use api_core::{Service, View};
 use axum::body::Bytes;
+use axum::extract::RawQuery;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, RawQuery};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode};
 use identity::change::{Create, Delete, Saved, SetState, Update};
@@ -21,8 +23,7 @@ use identity::id::Id;
 use identity::list::{Direction, Query, Sort, condition::Condition, condition::Test, list as page_of};
 use identity::record::{Record, State};
 use identity::refusal::Refusal;
-use identity::resource::{Parent, Resource};
-use identity::resources::{ForResource, dispatch};
+use identity::resource::Parent;
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
 
@@ -30,7 +31,7 @@ use std::marker::PhantomData;
 pub(crate) const OF_LISTS: &[(&str, &str)] = &[
     ("limit", "how many at most: 1 to 1000, 50 unless said"),
     ("cursor", "where the page before said that the next one goes on"),
-    ("sort", "an attribute, or one with a minus before it for the other way"),
+    ("sort", "an attribute, or one with a minus before it for the other way; what lacks it is left out"),
     ("filter", "a filter as in SCIM, such as: name co \"shop\" and state eq \"active\""),
 ];
 
@@ -108,12 +109,8 @@ fn permissions<T: Noun>() -> &'static str {
 
 type Body = Result<Bytes, BytesRejection>;
 
-/// The parameters of a path: one or two.
-type At = Path<Vec<String>>;
-
-fn named<T: Noun>(Path(at): &At) -> Result<Named, Problem> {
-    let first = at.first().map(String::as_str).unwrap_or_default();
-    Named::of::<T>(first, at.get(1).map(String::as_str))
+fn named(at: &At) -> Result<Named, Problem> {
+    Ok(Named::of(at.id()?, at.second()))
 }
 
 /// A page of what the caller sees.
@@ -121,9 +118,11 @@ async fn list<T: Noun>(ask: Ask, at: At, RawQuery(query): RawQuery) -> Result<An
     let params = Params::of(query.as_deref(), &["limit", "cursor", "sort", "filter"])?;
     let sort = sort_of::<T>(params.get("sort"))?;
     let filter = params.get("filter").map(condition::parse::<T>).transpose()?;
-    let parent = at.0.first().map(|id| Id::parse(id).map_err(|_| Problem::not_found())).transpose()?;
-    if let Some(parent) = &parent {
-        require_parent::<T>(&ask, parent)?;
+    let parent = at.parent()?;
+    if let Some(parent) = &parent
+        && !sees_parent::<T>(&ask, parent)?
+    {
+        return Err(Problem::not_found());
     }
     let under = parent.as_ref().map(|parent| Condition::Test(Test::Parent(parent.clone())));
     let parts: Vec<Condition> = under.into_iter().chain(filter).collect();
@@ -184,38 +183,25 @@ fn sort_of<T: Noun>(text: Option<&str>) -> Result<Sort, Problem> {
     Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_sort", title))
 }
 
-/// Refuses a parent that the caller does not see, when its children are listed.
-fn require_parent<T: Noun>(ask: &Ask, parent: &Id) -> Result<(), Problem> {
-    if sees_parent::<T>(ask, parent)? { Ok(()) } else { Err(Problem::not_found()) }
-}
-
-struct Sees<'s>(&'s Ask, &'s Id);
-
-impl ForResource for Sees<'_> {
-    type Out = Result<bool, Problem>;
-    fn run<P: Resource>(self) -> Self::Out {
-        let found = identity::reader::optional(self.0.eyes().find::<P>(self.1))?;
-        Ok(found.is_some())
-    }
-}
-
-fn sees_parent<T: Noun>(ask: &Ask, parent: &Id) -> Result<bool, Problem> {
-    // The instance itself is nobody's secret.
-    dispatch(T::Parent::KIND, Sees(ask, parent)).unwrap_or(Ok(true))
-}
-
 async fn create<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {
     let body = body?;
     let members = object(&headers, &body)?;
-    let under = at.0.first().map(|id| Id::parse(id).map_err(|_| Problem::not_found())).transpose()?;
-    let (made, secret) = create_one::<T>(&ask, under, members, &body).await?;
+    // A collection has no entity tag.
+    if ask.if_match().is_some() {
+        return Err(Refusal::RevisionChanged.into());
+    }
+    let (made, secret) = create_one::<T>(&ask, at.parent()?, members, &body).await?;
     let view = ask.after(made.position).await?;
-    let record = view.reader(ask.tenant.instance).find::<T>(&made.reply.id)?.ok_or(Refusal::NotFound)?;
-    let mut answer = changed(&ask, &view, &record)?;
+    let record = view.reader(ask.tenant.instance).find::<T>(&made.reply.id)?;
+    let mut answer = match &record {
+        Some(record) => changed(&ask, &view, record)?.created(&location::<T>(record)),
+        // Somebody else has deleted it since.
+        None => gone(&view, &made.reply).created(""),
+    };
     if let Some(Shown { name, secret }) = secret {
         answer.body[name] = secret.expose().clone().into();
     }
-    Ok(answer.created(&location::<T>(&record)))
+    Ok(answer)
 }
 
 /// Creates one resource of a body; under an Idempotency-Key the secret of a repetition is not shown again.
@@ -240,11 +226,8 @@ pub(crate) async fn create_one<T: Noun>(
     match ask.submit(&command, asked).await {
         Ok(made) if secret.is_some() && made.reply.id != id => Err(already_done(&made.reply.id)),
         Ok(made) => Ok((made, secret)),
-        // What it is not to see does not exist: neither does what it may not write to.
-        Err(problem) if problem.status() == StatusCode::FORBIDDEN && !sees_parent::<T>(ask, &parent)? => {
-            Err(Problem::not_found())
-        }
-        Err(problem) => Err(problem),
+        Err(problem) if !sees_parent::<T>(ask, &parent)? => Err(hidden(problem)),
+        Err(problem) => place::told(ask, problem, &command.spec, &parent),
     }
 }
 
@@ -273,18 +256,20 @@ fn changed<T: Noun>(ask: &Ask, view: &View, record: &Record<T>) -> Result<Answer
 }
 
 async fn read<T: Noun>(ask: Ask, at: At) -> Result<Answer, Problem> {
-    let record = named::<T>(&at)?.find::<T>(&ask, &ask.eyes())?;
+    let record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
     Ok(answer::read(&ask.view, shown(&record)?).tagged(record.revision))
 }
 
 async fn replace<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {
     let body = body?;
     let mut members = object(&headers, &body)?;
-    drop_common::<T>(&mut members);
-    let record = named::<T>(&at)?.find::<T>(&ask, &ask.eyes())?;
-    let command = Update { id: record.id, revision: ask.if_match(), spec: typed::<T>(members)? };
-    let saved = ask.submit(&command, &body).await?;
-    after_change::<T>(&ask, saved).await
+    let record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
+    take_common(&mut members, &record)?;
+    let command = Update { id: record.id.clone(), revision: ask.if_match(), spec: typed::<T>(members)? };
+    match ask.submit(&command, &body).await {
+        Ok(saved) => after_change::<T>(&ask, saved).await,
+        Err(problem) => place::told_of(&ask, problem, &command.spec, &record),
+    }
 }
 
 /// How often a patch is laid anew over what somebody else has changed meanwhile.
@@ -293,8 +278,8 @@ const PATCH_TRIES: usize = 3;
 async fn patch<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {
     let body = body?;
     let mut members = object(&headers, &body)?;
-    drop_common::<T>(&mut members);
-    let mut record = named::<T>(&at)?.find::<T>(&ask, &ask.eyes())?;
+    let mut record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
+    take_common(&mut members, &record)?;
     for tries in 1.. {
         let mut target = Value::Object(values(&record.spec)?);
         merge(&mut target, Value::Object(members.clone()));
@@ -311,7 +296,8 @@ async fn patch<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Res
                 let found = view.reader(ask.tenant.instance).find::<T>(&record.id)?;
                 record = found.ok_or(Refusal::NotFound)?;
             }
-            saved => return after_change::<T>(&ask, saved?).await,
+            Ok(saved) => return after_change::<T>(&ask, saved).await,
+            Err(problem) => return place::told_of(&ask, problem, &command.spec, &record),
         }
     }
     Err(Refusal::RevisionChanged.into())
@@ -322,15 +308,30 @@ async fn after_change<T: Noun>(ask: &Ask, saved: api_core::Submitted<Saved>) -> 
     match view.reader(ask.tenant.instance).find::<T>(&saved.reply.id)? {
         Some(record) => changed(ask, &view, &record),
         // Somebody else has deleted it since.
-        None => Ok(answer::read(&view, json!({ "id": saved.reply.id, "revision": saved.reply.revision }))),
+        None => Ok(gone(&view, &saved.reply)),
     }
 }
 
+/// What is left to say of what was changed and is not there any more.
+fn gone(view: &View, saved: &Saved) -> Answer {
+    answer::read(view, json!({ "id": saved.id, "revision": saved.revision }))
+}
+
 async fn delete<T: Noun>(ask: Ask, at: At) -> Result<Answer, Problem> {
-    let record = named::<T>(&at)?.find::<T>(&ask, &ask.eyes())?;
-    let command = Delete::<T> { id: record.id, revision: ask.if_match(), of: PhantomData };
-    let done = ask.submit(&command, b"").await?;
-    Ok(answer::nothing(done.position))
+    let named = named(&at)?;
+    let revision = ask.if_match();
+    match (named.find::<T>(&ask, &ask.eyes()), named) {
+        (Ok(record), _) => {
+            let done = ask.submit(&Delete::<T> { id: record.id, revision, of: PhantomData }, b"").await?;
+            Ok(answer::nothing(done.position))
+        }
+        // It may be gone because this very request was sent before: the log knows.
+        (Err(problem), Named::Id(id)) if problem == Problem::not_found() && ask.is_repeatable() => {
+            let done = ask.submit(&Delete::<T> { id, revision, of: PhantomData }, b"").await;
+            Ok(answer::nothing(done.map_err(hidden)?.position))
+        }
+        (Err(problem), Named::Id(_) | Named::Under(..)) => Err(problem),
+    }
 }
 
 async fn activate<T: Noun>(ask: Ask, at: At) -> Result<Answer, Problem> {
@@ -342,9 +343,10 @@ async fn deactivate<T: Noun>(ask: Ask, at: At) -> Result<Answer, Problem> {
 }
 
 async fn switch<T: Noun>(ask: Ask, at: At, state: State) -> Result<Answer, Problem> {
-    let record = named::<T>(&at)?.find::<T>(&ask, &ask.eyes())?;
-    if ask.if_match().is_some_and(|expected| expected != record.revision) {
-        return Err(Refusal::RevisionChanged.into());
+    let record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
+    // What is as it is asked to be has been switched before, perhaps by this request (RFC 9110 §13.1.1).
+    if record.state != state {
+        ask.require_revision(record.revision)?;
     }
     let saved = ask.submit(&SetState::<T> { id: record.id, state, of: PhantomData }, b"").await?;
     after_change::<T>(&ask, saved).await

@@ -39,10 +39,33 @@ pub fn create<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     object(members, required)
 }
 
-/// What is sent to replace its values. What an answer says besides is taken too and means nothing.
+/// What an answer says besides its values: it may be sent back as it is.
+fn common<T: Noun>() -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("id".into(), id());
+    if let Some(word) = parent_word::<T>() {
+        members.insert(word.into(), id());
+    }
+    members.insert("state".into(), json!({ "type": "string", "enum": ["active", "inactive"] }));
+    members.insert("revision".into(), json!({ "type": "integer", "minimum": 1 }));
+    for moment in ["created", "changed"] {
+        members.insert(moment.into(), json!({ "type": "string", "format": "date-time" }));
+    }
+    members
+}
+
+/// The same for requests, where it changes nothing.
+fn sent_back<T: Noun>() -> impl Iterator<Item = (String, Value)> {
+    common::<T>().into_iter().map(|(name, mut schema)| {
+        schema["readOnly"] = true.into();
+        (name, schema)
+    })
+}
+
+/// What is sent to replace its values.
 pub fn replace<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (members, required) = properties::<T>(generator);
-    object(members, required)
+    object(sent_back::<T>().chain(members).collect(), required)
 }
 
 /// What is sent to change some of its values; null takes one away.
@@ -50,23 +73,13 @@ pub fn patch<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (members, _) = properties::<T>(generator);
     let optional =
         members.into_iter().map(|(name, schema)| (name, json!({ "anyOf": [schema, { "type": "null" }] })));
-    object(optional.collect(), Vec::new())
+    object(sent_back::<T>().chain(optional).collect(), Vec::new())
 }
 
 /// How it is shown.
 pub fn shown<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (values, _) = properties::<T>(generator);
-    let mut members = Map::new();
-    members.insert("id".into(), id());
-    if let Some(word) = parent_word::<T>() {
-        members.insert(word.into(), id());
-    }
-    members.insert("state".into(), json!({ "enum": ["active", "inactive"] }));
-    members.insert("revision".into(), json!({ "type": "integer", "minimum": 1 }));
-    for moment in ["created", "changed"] {
-        members.insert(moment.into(), json!({ "type": "string", "format": "date-time" }));
-    }
-    members.extend(values);
+    let members: Map<String, Value> = common::<T>().into_iter().chain(values).collect();
     // Who may create and not read is told the id and revision only.
     json!({ "type": "object", "properties": members, "required": ["id", "revision"] })
 }

@@ -2,10 +2,12 @@
 
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::at::At;
 use crate::error::Problem;
+use crate::place::hidden;
 use crate::query::{LIMIT_MAX, Params};
 use crate::route::Route;
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::{Method, StatusCode};
 use identity::id::Id;
 use identity::permission::{Area, Within};
@@ -36,11 +38,10 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(ask: Ask, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
+async fn list(ask: Ask, at: At, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
     let limit = Params::of(query.as_deref(), &["limit"])?.limit()?;
-    let user = Id::parse(&id).map_err(|_| Problem::not_found())?;
     let (eyes, reader) = (ask.eyes(), ask.reader());
-    let user = eyes.find::<User>(&user)?;
+    let user = eyes.find::<User>(&at.id()?)?;
     if !eyes.may_read(Area::Session, &Within::Organization(user.parent.clone()))? {
         return Err(Refusal::NotPermitted.into());
     }
@@ -58,8 +59,8 @@ async fn list(ask: Ask, Path(id): Path<String>, RawQuery(query): RawQuery) -> Re
 }
 
 /// A session that the caller sees.
-fn found(ask: &Ask, id: &str) -> Result<(Id, Session), Problem> {
-    let id = Id::parse(id).map_err(|_| Problem::not_found())?;
+fn found(ask: &Ask, at: &At) -> Result<(Id, Session), Problem> {
+    let id = at.id()?;
     let session = session::live(&ask.reader(), &id).map_err(|no| no.or(Refusal::NotFound))?;
     let place = Within::Organization(session.organization.clone());
     if !ask.eyes().may_read(Area::Session, &place)? {
@@ -68,14 +69,20 @@ fn found(ask: &Ask, id: &str) -> Result<(Id, Session), Problem> {
     Ok((id, session))
 }
 
-async fn get(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
-    let (id, session) = found(&ask, &id)?;
+async fn get(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let (id, session) = found(&ask, &at)?;
     Ok(answer::read(&ask.view, shown(&id, &session)))
 }
 
-async fn end(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
-    let (session, _) = found(&ask, &id)?;
-    let done = ask.submit(&EndSessionOf { session }, b"").await?;
+async fn end(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let done = match found(&ask, &at) {
+        Ok((session, _)) => ask.submit(&EndSessionOf { session }, b"").await?,
+        // It may have ended because this very request was sent before: the log knows.
+        Err(problem) if problem == Problem::not_found() && ask.is_repeatable() => {
+            ask.submit(&EndSessionOf { session: at.id()? }, b"").await.map_err(hidden)?
+        }
+        Err(problem) => return Err(problem),
+    };
     Ok(answer::nothing(done.position))
 }
 

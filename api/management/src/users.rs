@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::at::At;
 use crate::bulk;
 use crate::error::{Problem, internal};
 use crate::form::{object, shown, typed};
@@ -10,7 +11,6 @@ use crate::route::Route;
 use crate::schema;
 use api_core::secrets;
 use axum::body::Bytes;
-use axum::extract::Path;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use crypto::{Secret, draw};
@@ -18,6 +18,8 @@ use identity::credential::password::{Password, SetPassword};
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
 use identity::credential::throttle::Unlock;
 use identity::id::{Hash, Id};
+use identity::permission::{Area, Verb, Within, require};
+use identity::record::Record;
 use identity::refusal::Refusal;
 use identity::user::User;
 use schemars::JsonSchema;
@@ -95,18 +97,18 @@ struct NewPassword {
 /// The longest password, in characters: hashing must have an end.
 const PASSWORD_CHARS_MAX: usize = 200;
 
-async fn set_password(
-    ask: Ask,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Answer, Problem> {
+async fn set_password(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {
     let body = body?;
     let NewPassword { password } = typed(object(&headers, &body)?)?;
     if !(1..=PASSWORD_CHARS_MAX).contains(&password.chars().count()) {
         return Err(Problem::field("password", "a password has 1 to 200 characters"));
     }
-    let user = found_user(&ask, &id)?;
+    let user = found_user(&ask, &at)?;
+    // Asked again when it is applied; asked here because a hash costs more than anything else that a stranger to the
+    // user could make a node do.
+    let place = Within::Organization(user.parent);
+    require(&ask.reader(), &ask.caller, Area::Credential, Verb::Write, &place)?;
+    let user = user.id;
     let service = &ask.service;
     let phc = service.passwords.hash(Secret::new(password), draw(&*service.entropy)).await?;
     let key = service.data_key_at(&ask.view, ask.tenant.instance)?;
@@ -116,28 +118,30 @@ async fn set_password(
     Ok(answer::nothing(done.position))
 }
 
-/// A user whom the caller sees.
-fn found_user(ask: &Ask, id: &str) -> Result<Id, Problem> {
-    let id = Id::parse(id).map_err(|_| Problem::not_found())?;
-    Ok(ask.eyes().find::<User>(&id)?.id)
+/// A user whom the caller sees, at the revision that he has read.
+fn found_user(ask: &Ask, at: &At) -> Result<Record<User>, Problem> {
+    let user = ask.eyes().find::<User>(&at.id()?)?;
+    ask.require_revision(user.revision)?;
+    Ok(user)
 }
 
-async fn unlock(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
-    let user = found_user(&ask, &id)?;
+async fn unlock(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let user = found_user(&ask, &at)?.id;
     let done = ask.submit(&Unlock { user }, b"").await?;
     Ok(answer::nothing(done.position))
 }
 
-async fn new_service_secret(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
-    let user = found_user(&ask, &id)?;
+async fn new_service_secret(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let user = found_user(&ask, &at)?.id;
     let (secret, hash) = secrets::mint(secrets::CLIENT_SECRET, &*ask.service.entropy);
     let done = ask.submit(&SetServiceSecret { user: user.clone(), hash }, b"").await?;
     shown_once(&ask, done.position, &user, (secret, hash)).await
 }
 
-async fn new_client_secret(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
-    let id = Id::parse(&id).map_err(|_| Problem::not_found())?;
-    let application = ask.eyes().find::<identity::application::Application>(&id)?.id;
+async fn new_client_secret(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let application = ask.eyes().find::<identity::application::Application>(&at.id()?)?;
+    ask.require_revision(application.revision)?;
+    let application = application.id;
     let (secret, hash) = secrets::mint(secrets::CLIENT_SECRET, &*ask.service.entropy);
     let done = ask.submit(&SetClientSecret { application: application.clone(), hash }, b"").await?;
     shown_once(&ask, done.position, &application, (secret, hash)).await

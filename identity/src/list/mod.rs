@@ -101,9 +101,6 @@ impl<R: Resource> Pages<'_, '_, R> {
         let mut at = self.query.after.clone();
         loop {
             let Some(found) = source.seek(self.reader.read, &at, &mut self.work)? else { return Ok(None) };
-            if self.work.is_spent() {
-                return Ok(Some(found));
-            }
             let id = id_of(&found)?;
             if let Some(record) = self.wanted(&id)? {
                 // One more is looked for, so that the last page says that it is the last.
@@ -114,6 +111,10 @@ impl<R: Resource> Pages<'_, '_, R> {
             }
             at = found;
             at.push(0);
+            // Only behind what was looked at: each page comes further, whatever its first look cost.
+            if self.work.is_spent() {
+                return Ok(Some(at));
+            }
         }
     }
 

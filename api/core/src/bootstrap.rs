@@ -151,6 +151,19 @@ impl Service {
         user: &Id,
         password: Secret<String>,
     ) -> Result<(), Error> {
+        let command = self.new_password(instance, caller, user, password).await?;
+        self.submit(instance, caller.clone(), &command).await?;
+        Ok(())
+    }
+
+    /// The command that sets a person's password, with the same refusals; it is not sent yet.
+    pub async fn new_password(
+        &self,
+        instance: InstanceId,
+        caller: &Caller,
+        user: &Id,
+        password: Secret<String>,
+    ) -> Result<SetPassword, Error> {
         if caller.subject != Subject::System {
             let view = self.newest().await?;
             accept(&view.reader(instance), caller, user, password.expose())?;
@@ -159,8 +172,7 @@ impl Service {
         let data_key = self.data_key(instance).await?;
         let aad = user.as_str().as_bytes();
         let sealed = data_key.seal_key().seal(Password::PURPOSE, aad, draw(&*self.entropy), phc.as_bytes());
-        self.submit(instance, caller.clone(), &SetPassword { user: user.clone(), sealed }).await?;
-        Ok(())
+        Ok(SetPassword { user: user.clone(), sealed })
     }
 
     /// Gives an application a new secret and returns it: it is shown once.

@@ -116,6 +116,8 @@ fn status(refusal: Refusal) -> StatusCode {
     match refusal {
         R::NotFound => StatusCode::NOT_FOUND,
         R::CallerNotAlive => StatusCode::UNAUTHORIZED,
+        R::PasswordNotAllowed => StatusCode::CONFLICT,
+        R::UsernameNotOfDomain => StatusCode::BAD_REQUEST,
         R::NotPermitted | R::ExceedsOwn => StatusCode::FORBIDDEN,
         R::RevisionChanged => StatusCode::PRECONDITION_FAILED,
         R::RequestIdReused
@@ -200,6 +202,12 @@ impl From<bootstrap::Error> for Problem {
             bootstrap::Error::Submit(error) => error.into(),
             bootstrap::Error::Unavailable(error) => error.into(),
             bootstrap::Error::Password(error) => error.into(),
+            bootstrap::Error::Weak(unmet) => Problem::fields(
+                unmet
+                    .iter()
+                    .map(|lack| Field { field: "password".into(), reason: lack.to_string() })
+                    .collect(),
+            ),
             bootstrap::Error::Crypto(_) | bootstrap::Error::State(_) => internal(error),
         }
     }

@@ -23,7 +23,10 @@ pub mod plain;
 pub mod schema;
 
 // What is no plain resource, and verbs.
+pub mod events;
 pub mod sessions;
+pub mod settings;
+pub mod stream;
 pub mod users;
 
 // The API as a whole.
@@ -50,7 +53,10 @@ identity::resources!(nouns);
 
 /// Every route of the API, with what is said about it.
 pub fn routes() -> Vec<Route> {
-    [nouns(), users::routes(), sessions::routes()].into_iter().flatten().collect()
+    [nouns(), users::routes(), sessions::routes(), settings::routes(), events::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Every route of this room.

@@ -6,6 +6,7 @@ use crate::at::At;
 use crate::condition;
 use crate::cursor;
 use crate::error::Problem;
+use crate::events;
 use crate::form::{merge, object, parent_word, shown, take_common, take_id, typed, values};
 use crate::noun::{self, Born, Named, Noun, Shown, already_done, new_id, plural};
 use crate::place::{self, hidden, sees_parent};
@@ -81,6 +82,7 @@ pub fn routes<T: Noun>() -> Vec<Route> {
         route(Method::POST, "/deactivate", "deactivate", "Switches one {} off.", "write")
             .of(deactivate::<T>)
             .gives(ok, schema::shown::<T>),
+        events::history_of::<T>(),
     ]
 }
 

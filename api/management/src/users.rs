@@ -13,12 +13,10 @@ use api_core::secrets;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
-use crypto::{Secret, draw};
-use identity::credential::password::{Password, SetPassword};
+use crypto::Secret;
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
 use identity::credential::throttle::Unlock;
 use identity::id::{Hash, Id};
-use identity::permission::{Area, Verb, Within, require};
 use identity::record::Record;
 use identity::refusal::Refusal;
 use identity::user::User;
@@ -104,17 +102,9 @@ async fn set_password(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Resul
         return Err(Problem::field("password", "a password has 1 to 200 characters"));
     }
     let user = found_user(&ask, &at)?;
-    // Asked again when it is applied; asked here because a hash costs more than anything else that a stranger to the
-    // user could make a node do.
-    let place = Within::Organization(user.parent);
-    require(&ask.reader(), &ask.caller, Area::Credential, Verb::Write, &place)?;
-    let user = user.id;
-    let service = &ask.service;
-    let phc = service.passwords.hash(Secret::new(password), draw(&*service.entropy)).await?;
-    let key = service.data_key_at(&ask.view, ask.tenant.instance)?;
-    let (aad, nonce) = (user.as_str().as_bytes(), draw(&*service.entropy));
-    let sealed = key.seal_key().seal(Password::PURPOSE, aad, nonce, phc.as_bytes());
-    let done = ask.submit(&SetPassword { user, sealed }, &body).await?;
+    let (instance, password) = (ask.tenant.instance, Secret::new(password));
+    let command = ask.service.new_password(instance, &ask.caller, &user.id, password).await?;
+    let done = ask.submit(&command, &body).await?;
     Ok(answer::nothing(done.position))
 }
 

@@ -6,10 +6,11 @@ use crate::record::{Kind, Row};
 use crate::setting::{self, Setting};
 use crate::tables::Fault;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lifetimes in seconds.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lifetimes {
     /// Authorization codes: 1 to 60.

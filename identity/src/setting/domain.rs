@@ -5,10 +5,11 @@ use crate::name::{HostName, Username};
 use crate::record::{Kind, Row};
 use crate::setting::Setting;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the domain of an organization means for its users.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DomainSettings {
     /// A username ends with `@` and the organization's primary domain. Asked when a user is created or renamed: the names

@@ -7,10 +7,11 @@ use crate::encoding::Stored;
 use crate::record::{Kind, Row};
 use crate::setting::Setting;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When an account is locked. What was locked stays so when this is changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lockout {
     /// How many wrong passwords in a row lock an account: at most 100. 0: none do.

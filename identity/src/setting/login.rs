@@ -4,12 +4,13 @@ use crate::encoding::Stored;
 use crate::record::{Kind, Row};
 use crate::setting::Setting;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const DAY: u32 = 86_400;
 
 /// How people sign in. It is the setting of a person's own organization that counts, whatever the application is.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// Whether a password signs in at all. Sessions and tokens that there are go on: by one of those it can be taken back

@@ -4,10 +4,11 @@ use crate::encoding::Stored;
 use crate::record::{Kind, Row};
 use crate::setting::Setting;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a new password must have. Passwords that are set already stay.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordComplexity {
     /// At least so many characters: 1 to 72.

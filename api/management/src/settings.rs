@@ -1,0 +1,125 @@
+//! Settings of the instance and of organizations: what is in force and where it comes from, set, and inherited again.
+
+use crate::answer::{self, Answer};
+use crate::ask::Ask;
+use crate::at::At;
+use crate::error::{Problem, internal};
+use crate::form::{object, typed};
+use crate::route::Route;
+use api_core::Position;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, Method, StatusCode};
+use identity::id::Id;
+use identity::organization::Organization;
+use identity::refusal::Refusal;
+use identity::setting::{self, Reset, Set, Setting};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+use std::marker::PhantomData;
+
+macro_rules! of_settings {
+    ($($number:literal $name:ident $word:literal $type:ty;)*) => {
+        /// The routes of this file.
+        pub fn routes() -> Vec<Route> {
+            [$(of::<$type>()),*].into_iter().flatten().collect()
+        }
+    };
+}
+identity::settings!(of_settings);
+
+/// A setting that is served.
+trait Served: Setting + JsonSchema + Sync {}
+impl<T: Setting + JsonSchema + Sync> Served for T {}
+
+fn of<T: Served>() -> Vec<Route> {
+    let mut routes = three::<T>("/api/v1/settings", "the instance", "iam.policy", "");
+    if T::PER_ORGANIZATION {
+        let path = "/api/v1/organizations/{id}/settings";
+        routes.extend(three::<T>(path, "an organization", "policy", "organization_"));
+    }
+    routes
+}
+
+fn three<T: Served>(under: &str, whose: &str, area: &str, prefix: &str) -> Vec<Route> {
+    let (path, word) = (format!("{under}/{}", T::NAME), T::NAME.replace('-', "_"));
+    let named = format!("the settings \"{}\" of {whose}", T::NAME);
+    let called = |verb: &str| format!("{verb}_{prefix}{word}_settings");
+    vec![
+        Route::new(Method::GET, path.as_str(), get::<T>)
+            .called(called("get"), "settings")
+            .about(
+                format!("Shows {named} as they are in force, and where they come from."),
+                format!("{area}.read"),
+            )
+            .gives(StatusCode::OK, shown_schema::<T>),
+        Route::new(Method::PUT, path.as_str(), put::<T>)
+            .called(called("set"), "settings")
+            .about(format!("Sets {named}."), format!("{area}.write"))
+            .takes(crate::schema::of::<T>)
+            .gives(StatusCode::OK, shown_schema::<T>),
+        Route::new(Method::DELETE, path, reset::<T>)
+            .called(called("reset"), "settings")
+            .about(format!("Lets {named} be inherited again."), format!("{area}.write")),
+    ]
+}
+
+fn shown_schema<T: Served>(generator: &mut SchemaGenerator) -> Value {
+    let mut schema = crate::schema::of::<T>(generator);
+    schema["properties"]["from"] = json!({ "enum": ["default", "instance", "organization"] });
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.push("from".into());
+    }
+    schema
+}
+
+/// The organization of a path that the caller sees; none for the instance.
+fn place(ask: &Ask, at: &At) -> Result<Option<Id>, Problem> {
+    match at.parent()? {
+        Some(id) => Ok(Some(ask.eyes().find::<Organization>(&id)?.id)),
+        None => Ok(None),
+    }
+}
+
+async fn get<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let organization = place(&ask, &at)?;
+    let (area, within) = setting::place(organization.as_ref());
+    if !ask.eyes().may_read(area, &within)? {
+        return Err(Refusal::NotPermitted.into());
+    }
+    shown::<T>(&ask, ask.view.position, organization.as_ref()).await
+}
+
+async fn shown<T: Served>(
+    ask: &Ask,
+    position: Position,
+    organization: Option<&Id>,
+) -> Result<Answer, Problem> {
+    let view = ask.after(position).await?;
+    let (value, from) = setting::effective::<T>(&view.reader(ask.tenant.instance), organization)?;
+    let mut body = serde_json::to_value(&value).map_err(internal)?;
+    body["from"] = serde_json::to_value(from).map_err(internal)?;
+    Ok(answer::read(&view, body))
+}
+
+async fn put<T: Served>(
+    ask: Ask,
+    at: At,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Answer, Problem> {
+    let body = body?;
+    let within = place(&ask, &at)?;
+    let mut members = object(&headers, &body)?;
+    // An answer says it; sent back, it means nothing.
+    members.remove("from");
+    let command = Set { within, value: typed::<T>(members)? };
+    let done = ask.submit(&command, &body).await?;
+    shown::<T>(&ask, done.position, command.within.as_ref()).await
+}
+
+async fn reset<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let within = place(&ask, &at)?;
+    let done = ask.submit(&Reset::<T> { within, of: PhantomData }, b"").await?;
+    Ok(answer::nothing(done.position))
+}

@@ -1,0 +1,116 @@
+//! The trail as it grows: server-sent events (HTML §9.2), each with its place as its id, so that a reader who comes again
+//! goes on behind what he has. A stream ends after a minute, and when the caller's credential does.
+
+use crate::ask::Ask;
+use crate::error::Problem;
+use crate::events::{query_of, shown_to};
+use crate::query::Params;
+use axum::extract::RawQuery;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use identity::audit::Place;
+use identity::audit::search::{self, Query};
+use identity::credential::alive;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What a stream can be narrowed by.
+pub const FILTERS: &[(&str, &str)] = &[
+    ("actor", "the id of the user or application that did it"),
+    ("target", "the id of what it happened to"),
+    ("kind", "the kind of what it happened to, such as project"),
+    ("what", "what happened, such as created; several, separated by commas"),
+    ("organization", "the id of the organization in which it happened"),
+];
+
+/// How many follow one node's trail at once.
+const FOLLOWERS_MAX: usize = 100;
+/// How long one stream lasts: after it the reader comes again, perhaps to another node.
+const LASTS: Duration = Duration::from_secs(60);
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How many events one look takes.
+const BATCH: usize = 100;
+
+static FOLLOWERS: std::sync::LazyLock<Arc<Semaphore>> =
+    std::sync::LazyLock::new(|| Arc::new(Semaphore::new(FOLLOWERS_MAX)));
+
+/// `GET /api/v1/events/stream`.
+pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let known: Vec<&str> = FILTERS.iter().map(|(name, _)| *name).collect();
+    let mut query = query_of(&Params::of(query.as_deref(), &known)?)?;
+    query.limit = BATCH;
+    let seat = Arc::clone(&FOLLOWERS).try_acquire_owned().map_err(|_| {
+        let title = "too many follow the trail of this node; try again";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)
+    })?;
+    let after = match headers.get("last-event-id").map(|value| value.to_str()) {
+        None => search::last(&ask.reader())?,
+        Some(text) => Some(text.ok().and_then(|text| Place::parse(text).ok()).ok_or_else(|| {
+            let title = "Last-Event-ID takes the id of an event as the stream gave it";
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
+        })?),
+    };
+    let until = tokio::time::Instant::now() + LASTS;
+    let follower = Follower { ask, query, after, ready: VecDeque::new(), begun: false, until, _seat: seat };
+    let events = stream::unfold(follower, Follower::next);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+}
+
+struct Follower {
+    ask: Ask,
+    query: Query,
+    /// Behind which place it goes on.
+    after: Option<Place>,
+    ready: VecDeque<Value>,
+    begun: bool,
+    until: tokio::time::Instant,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Follower)> {
+        if !self.begun {
+            self.begun = true;
+            // Told at once, so that the reader knows that he is heard, and when to come again.
+            return Some((Ok(Event::default().retry(PAUSE).comment("following")), self));
+        }
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                let id = event["id"].as_str().unwrap_or_default();
+                return Some((Ok(Event::default().id(id).data(event.to_string())), self));
+            }
+            if tokio::time::Instant::now() >= self.until {
+                return None;
+            }
+            tokio::time::sleep(PAUSE).await;
+            self = self.look().await?;
+        }
+    }
+
+    /// Takes what has come since the last look; nothing more for whose credential no longer counts.
+    async fn look(mut self) -> Option<Follower> {
+        let view = self.ask.service.bounded().await.ok()?;
+        if view.position <= self.ask.view.position {
+            // No older state than before, and nothing new: what has expired meanwhile is seen with the next change.
+            self.ask.view.now = view.now;
+        } else {
+            self.ask.view = view;
+        }
+        let looked = tokio::task::spawn_blocking(move || {
+            let reader = self.ask.reader();
+            alive::check(&reader, &self.ask.caller).ok()?;
+            let page = search::following(&reader, &self.ask.eyes(), &self.query, self.after).ok()?;
+            self.ready.extend(shown_to(&self.ask, &page.found).ok()?);
+            self.after = page.reached.or(self.after);
+            Some(self)
+        });
+        looked.await.ok().flatten()
+    }
+}

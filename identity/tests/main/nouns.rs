@@ -11,6 +11,8 @@ use identity::group::Group;
 use identity::group::member::{GroupMember, MEMBERS_MAX, count};
 use identity::id::{Id, InstanceId};
 use identity::keys::{Key, Space};
+use identity::list::condition::{Condition, Test};
+use identity::list::{Direction, Query, Sort, list};
 use identity::metadata::{
     CLAIM_BYTES_MAX, METADATA_MAX, MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata, of_user,
 };
@@ -21,6 +23,7 @@ use identity::reader::Names;
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::resource::Resource;
+use identity::see::Eyes;
 use identity::sweep::Sweep;
 use identity::tables::{Changes, Table};
 use identity::testing::fixtures::{World, id, name};
@@ -472,4 +475,31 @@ fn a_service_key_counts_while_it_and_all_above_it_serve() {
     let again = Create { id: acme.service.id.clone(), parent: acme.organization.clone(), spec, birth };
     world.must(&system, instance, &again);
     assert!(!is_usable(&world, &acme, "k2"), "a new user inherits no keys");
+}
+
+/// How many of a kind a caller finds under a parent.
+fn listed<T: Resource>(world: &World, tenant: &Tenant, caller: &Caller, parent: &Id) -> usize {
+    let reader = world.reader(tenant.instance);
+    let condition = Some(Condition::Test(Test::Parent(parent.clone())));
+    let sort = Sort { field: None, direction: Direction::Ascending };
+    let query = Query { condition, sort, after: Vec::new(), limit: 10 };
+    list::<T>(&reader, &Eyes::new(reader, caller), &query).unwrap().found.len()
+}
+
+#[test]
+fn what_hangs_two_steps_under_an_organization_is_found_by_who_governs_it() {
+    let (mut world, Tenants { acme, globex, .. }, _) = with_group();
+    let (instance, user, service) = (acme.instance, &acme.user.id, &acme.service.id);
+    world.create(instance, &id("gm"), &id("g"), member(user));
+    world.create(instance, &id("um"), user, user_metadata("k", b"v"));
+    world.create(instance, &id("sk"), service, key());
+    let strangers = [globex.org_owner.caller(), acme.project_owner.caller(), acme.service.caller()];
+    for (caller, found) in [(acme.org_owner.caller(), 1), (acme.iam_owner.caller(), 1)]
+        .into_iter()
+        .chain(strangers.map(|stranger| (stranger, 0)))
+    {
+        assert_eq!(listed::<GroupMember>(&world, &acme, &caller, &id("g")), found);
+        assert_eq!(listed::<UserMetadata>(&world, &acme, &caller, user), found);
+        assert_eq!(listed::<ServiceKey>(&world, &acme, &caller, service), found);
+    }
 }

@@ -1,7 +1,9 @@
 //! Plain resources: what every one of them can be asked, and what is refused.
 
 use crate::world::*;
-use serde_json::json;
+use crypto::Alg;
+use crypto::testing::signing_key;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_project_lives_from_its_creation_to_its_end() {
@@ -53,4 +55,33 @@ async fn a_role_is_known_by_its_key_in_its_project() {
     world.get("/api/v1/projects/globex-portal/roles", owner).await.refused(404, "not_found");
     world.get("/api/v1/projects/globex-portal/roles/admin", owner).await.refused(404, "not_found");
     world.get("/api/v1/projects/acme-portal/roles/nobody", owner).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_hangs_under_people_and_organizations_is_known_by_its_key() {
+    let world = World::new().await;
+    let (owner, user) = (&world.acme.org_owner, world.acme.nobody_id.as_str());
+    let group = json!({ "id": "staff", "organization": "acme", "name": "Staff" });
+    world.post("/api/v1/groups", owner, group).await.expect(201);
+    world.post("/api/v1/groups/staff/members", owner, json!({ "user": user })).await.expect(201);
+    let value = json!({ "key": "a key", "value": "AP8=" });
+    let key = signing_key(Alg::EdDsa).public_jwk().key.canonical();
+    for (collection, key, body) in [
+        ("groups/staff/members".to_owned(), user, Value::Null),
+        (format!("users/{user}/metadata"), "a%20key", value.clone()),
+        ("organizations/acme/metadata".to_owned(), "a%20key", value),
+        (format!("users/{user}/keys"), "k1", json!({ "id": "k1", "jwk": key })),
+    ] {
+        let collection = format!("/api/v1/{collection}");
+        if body != Value::Null {
+            world.post(&collection, owner, body.clone()).await.expect(201);
+            world.post(&collection, &world.globex.org_owner, body).await.refused(404, "not_found");
+        }
+        let got = world.get(&format!("{collection}/{key}"), owner).await.expect(200).json();
+        let listed = world.get(&collection, owner).await.expect(200).json();
+        assert_eq!(listed["items"], json!([got]));
+        world.get(&format!("{collection}/{key}"), &world.globex.org_owner).await.refused(404, "not_found");
+        world.ask("DELETE", &format!("{collection}/{key}"), owner, None).await.expect(204);
+        world.get(&format!("{collection}/{key}"), owner).await.refused(404, "not_found");
+    }
 }

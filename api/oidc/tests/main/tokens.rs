@@ -5,6 +5,7 @@ use crate::world::*;
 use axum::http::StatusCode;
 use identity::application::{ApplicationKind, ClientAuth};
 use identity::envelope::Caller;
+use identity::metadata::{MetadataKey, MetadataValue, UserMetadata};
 use identity::name::Name;
 use identity::project::Project;
 use serde_json::{Value, json};
@@ -373,4 +374,27 @@ async fn profile_claims_stand_in_the_id_token_of_applications_that_want_them_the
     let me = world.userinfo(narrow.access()).await.json();
     assert_eq!(me, json!({ "sub": world.alice }), "without scopes nothing but the subject");
     assert!(claims(narrow.id()).get("name").is_none());
+}
+
+#[tokio::test]
+async fn metadata_is_told_in_base64url_to_those_who_ask_for_it() {
+    const CLAIM: &str = "urn:zitadel:iam:user:metadata";
+    let world = World::new().await;
+    let told = async |scope: &str| {
+        let tokens = world.tokens(&[("scope", scope)]).await;
+        let userinfo = world.userinfo(tokens.access()).await.json();
+        [userinfo[CLAIM].clone(), claims(tokens.id())[CLAIM].clone()]
+    };
+    let asked = format!("openid {CLAIM}");
+    assert_eq!(told(&asked).await, [Value::Null, Value::Null], "there is none");
+    let spec = UserMetadata {
+        key: MetadataKey::parse("badge no").unwrap(),
+        value: MetadataValue::new(&[3, 236, 255, 224, 193]).unwrap(),
+    };
+    world.service.create(world.instance, &Caller::system(), &world.alice, spec).await.unwrap();
+    let claim = json!({ "badge no": "A-z_4ME" });
+    assert_eq!(told(&asked).await, [claim.clone(), Value::Null]);
+    world.change_web(|web| web.id_token_userinfo = true).await;
+    assert_eq!(told(&asked).await, [claim.clone(), claim]);
+    assert_eq!(told("openid profile").await, [Value::Null, Value::Null], "it is not asked for");
 }

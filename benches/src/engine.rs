@@ -31,9 +31,9 @@ const HANG: Duration = Duration::from_secs(10);
 /// No bench runs that long: what a comparison costs is not part of a command.
 const VERIFY_EVERY: Duration = Duration::from_secs(86_400);
 const CLUSTER_KEY: [u8; 32] = [7; 32];
-const INSTANCE: InstanceId = InstanceId(1);
+pub(crate) const INSTANCE: InstanceId = InstanceId(1);
 /// Below this, ids are for what a bench sets up.
-const FIRST: u64 = 1000;
+pub(crate) const FIRST: u64 = 1000;
 
 /// A running engine.
 pub(crate) struct Engine {
@@ -98,6 +98,11 @@ impl Engine {
         }
     }
 
+    /// A view of this moment.
+    pub(crate) async fn view(&self) -> Result<storage::View, Error> {
+        Ok(self.cluster.view(Freshness::Linearizable).await?)
+    }
+
     /// The name of the organization of a number, read after every write that was acknowledged before.
     pub(crate) async fn name(&self, number: u64) -> Result<Option<String>, Error> {
         let view = self.cluster.view(Freshness::Linearizable).await?;
@@ -105,6 +110,18 @@ impl Engine {
         let found = reader.find::<Organization>(&Id::from_number(FIRST + number))?;
         Ok(found.map(|record| record.spec.name.as_str().to_owned()))
     }
+}
+
+/// The key of the bench's instance.
+pub(crate) fn instance_key() -> Result<Arc<crypto::InstanceKey>, Error> {
+    let keyring = keyring();
+    let wrapped = keyring.wrap_instance(INSTANCE, &Secret::new([3; 32]), [0; 12]);
+    keyring.instance(INSTANCE, &wrapped).map_err(|fault| fault.0.into())
+}
+
+/// A command of the bench's instance under a request id that no other has.
+pub(crate) fn numbered<C: Command>(number: u64, of: &C) -> Result<Bytes, Error> {
+    command(INSTANCE, number, of)
 }
 
 /// The command that makes the organization of a number, with its unique domain, search rows and audit entry.

@@ -7,9 +7,11 @@
 #![allow(clippy::disallowed_methods)]
 
 mod bare;
+mod bulk;
 mod cluster;
 mod commands;
 mod demo;
+mod directory;
 mod disk;
 mod engine;
 mod failover;
@@ -42,6 +44,9 @@ struct Arguments {
     /// How often the leader is killed, and how often it is stopped in order.
     #[arg(long, default_value_t = 20)]
     ends: usize,
+    /// How many users the large directory has.
+    #[arg(long, default_value_t = 1_000_000)]
+    users: u64,
     /// Where the numbers go as JSON.
     #[arg(long, default_value = "target/bench.json")]
     json: PathBuf,
@@ -65,6 +70,10 @@ enum Only {
     /// Three nodes through the whole product.
     Product,
     Failover,
+    /// Users through the management API of three nodes.
+    Bulk,
+    /// Lists and searches in a large directory.
+    Directory,
 }
 
 #[derive(Subcommand)]
@@ -110,6 +119,12 @@ fn main() -> Result<(), Error> {
         }
         if wanted(Only::Failover) {
             failover::measure(&arguments.conclave, arguments.ends.max(1), &mut report).await?;
+        }
+        if wanted(Only::Bulk) {
+            bulk::measure(&arguments.conclave, &mut report).await?;
+        }
+        if wanted(Only::Directory) {
+            directory::measure(arguments.users, &mut report).await?;
         }
         Ok::<(), Error>(())
     })?;

@@ -84,15 +84,38 @@ async fn sign_ins(known: &Arc<Value>, run: Duration) -> Result<f64, Error> {
 
 /// A new browser: the request, the form, the answer with a code.
 async fn sign_in(client: &Client, known: &Value) -> Result<(), Error> {
-    let text = |path: &str| known.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let issuer = text("/issuer");
+    let text = |path: &str| known.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let wish = Wish {
+        client_id: text("/web/client_id"),
+        redirect_uri: text("/web/redirect_uri"),
+        scope: "openid",
+        username: text("/user/username"),
+        password: text("/user/password"),
+    };
+    code(client, text("/issuer"), &wish).await.map(|_| ())
+}
+
+/// Who signs in to what.
+pub(crate) struct Wish<'w> {
+    pub(crate) client_id: &'w str,
+    pub(crate) redirect_uri: &'w str,
+    pub(crate) scope: &'w str,
+    pub(crate) username: &'w str,
+    pub(crate) password: &'w str,
+}
+
+/// The verifier of every request: nobody here guesses.
+pub(crate) const VERIFIER: &str = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv";
+
+/// A code that a new browser is given for a name and a password.
+pub(crate) async fn code(client: &Client, issuer: &str, wish: &Wish<'_>) -> Result<String, Error> {
     let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("client_id", &text("/web/client_id"))
-        .append_pair("redirect_uri", &text("/web/redirect_uri"))
+        .append_pair("client_id", wish.client_id)
+        .append_pair("redirect_uri", wish.redirect_uri)
         .append_pair("response_type", "code")
-        .append_pair("scope", "openid")
+        .append_pair("scope", wish.scope)
         .append_pair("code_challenge_method", "S256")
-        .append_pair("code_challenge", &crypto::pkce_s256(&"v".repeat(43)))
+        .append_pair("code_challenge", &crypto::pkce_s256(VERIFIER))
         .finish();
     let begun = client.get(&format!("{issuer}/oauth/v2/authorize?{query}")).await?;
     let cookie = header(&begun, "set-cookie").split(';').next().unwrap_or_default().to_owned();
@@ -102,14 +125,16 @@ async fn sign_in(client: &Client, known: &Value) -> Result<(), Error> {
     let body = form_urlencoded::Serializer::new(String::new())
         .append_pair("flow", hidden(&html, "flow")?)
         .append_pair("csrf", hidden(&html, "csrf")?)
-        .append_pair("username", &text("/user/username"))
-        .append_pair("password", &text("/user/password"))
+        .append_pair("username", wish.username)
+        .append_pair("password", wish.password)
         .finish();
     let answer = client.form(&format!("{issuer}/ui/login"), &[("cookie", &cookie)], body).await?;
-    if header(&answer, "location").contains("code=") {
-        Ok(())
-    } else {
-        Err(format!("a sign-in answered {}: {:?}", answer.status, answer.body).into())
+    let location = header(&answer, "location");
+    let query = location.split_once('?').map_or("", |(_, query)| query);
+    let found = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code");
+    match found {
+        Some((_, code)) => Ok(code.into_owned()),
+        None => Err(format!("a sign-in answered {}: {:?}", answer.status, answer.body).into()),
     }
 }
 

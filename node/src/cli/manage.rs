@@ -1,4 +1,4 @@
-//! The commands that speak to the management API of a node, wherever it runs: sign in, single resources.
+//! The commands that speak to the management API of a node, wherever it runs: sign in, resources, whole sets of them.
 //!
 //! How they are carried out stands in `client`.
 
@@ -81,6 +81,8 @@ pub(crate) enum Manage {
         #[arg(long, value_enum, default_value_t)]
         output: Form,
     },
+    /// Make the resources be as files say; a second run changes nothing
+    Apply(Apply),
     /// Print a script that completes commands in a shell
     Completions {
         /// The shell
@@ -235,6 +237,25 @@ pub(crate) struct Update {
     /// The form of what is printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Form,
+}
+
+/// Which files say how resources are to be.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Apply {
+    /// A file in JSON or TOML, or a folder of them
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) file: PathBuf,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Delete what the files do not name, of the kinds that they name, under the parents that they declare
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Delete without asking
+    #[arg(long, requires = "prune")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) who: Who,
 }
 
 /// A shell that can complete commands.

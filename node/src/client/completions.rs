@@ -30,7 +30,7 @@ mod tests {
             let mut script = Vec::new();
             write(shell, &mut script);
             let script = String::from_utf8(script).unwrap();
-            for word in ["login", "set-password", "serve"] {
+            for word in ["login", "apply", "set-password", "serve"] {
                 assert!(script.contains(word), "{shell:?} {word}");
             }
         }

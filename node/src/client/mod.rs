@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
 //! [`nouns`] and `address` (what there is), `surroundings` and `profiles` (who asks), `sign_in`, `oauth` and `access` (by
-//! which token), `http`, `api` and `problem` (how), `values`, `resources` and `show` (what is done).
+//! which token), `http`, `api` and `problem` (how), `values`, `resources` and `show` (one resource), `apply` (many).
 
 pub(crate) mod nouns;
 
@@ -18,6 +18,7 @@ mod api;
 mod http;
 mod problem;
 
+mod apply;
 mod completions;
 mod password;
 mod resources;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Manage) -> Outcome<()> {
         Manage::Login(login) => sign_in::login(login, &surroundings).await,
         Manage::Logout { who } => sign_in::logout(&who, &surroundings).await,
         Manage::Profile(command) => sign_in::profile(command, &surroundings).await,
+        Manage::Apply(apply) => apply::run(apply, &surroundings).await,
         Manage::Completions { shell } => {
             completions::print(shell);
             Ok(())

@@ -62,9 +62,11 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
             show::list(output, EVENT_COLUMNS, &events);
             Ok(())
         }
-        Manage::Login(_) | Manage::Logout { .. } | Manage::Profile(_) | Manage::Completions { .. } => {
-            Err(Failure::other("this command is about no single resource"))
-        }
+        Manage::Login(_)
+        | Manage::Logout { .. }
+        | Manage::Profile(_)
+        | Manage::Apply(_)
+        | Manage::Completions { .. } => Err(Failure::other("this command is about no single resource")),
     }
 }
 

@@ -16,7 +16,12 @@ pub struct Application {
     pub secret: Option<String>,
     /// Where codes are sent.
     pub redirect_uri: String,
+    /// What it asks for when it signs somebody in.
+    pub scope: String,
 }
+
+/// What an application asks for that has no special wishes.
+pub const SCOPE: &str = "openid offline_access";
 
 /// What a request has done, as far as the one who sent it can know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub struct Tokens {
     pub access: String,
     /// The refresh token; empty if there is none.
     pub refresh: String,
+    /// The ID token; empty if there is none.
+    pub id: String,
 }
 
 impl<T> Outcome<T> {
@@ -94,7 +101,7 @@ impl Application {
             ("response_type", "code"),
             ("client_id", &self.client_id),
             ("redirect_uri", &self.redirect_uri),
-            ("scope", "openid offline_access"),
+            ("scope", &self.scope),
             ("state", "state"),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
@@ -149,6 +156,7 @@ impl Application {
         outcome(self.post(node, "/oauth/v2/token", fields).await).map(|answer| Tokens {
             access: text(&answer["access_token"]),
             refresh: text(&answer["refresh_token"]),
+            id: text(&answer["id_token"]),
         })
     }
 

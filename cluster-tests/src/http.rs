@@ -75,6 +75,23 @@ impl Http {
         self.send(request).await
     }
 
+    /// Sends JSON, or nothing, by any method.
+    pub async fn json(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, NoAnswer> {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let mut request = self.request(method, path, headers, text.into());
+        if body.is_some() {
+            let kind = "application/json".parse().expect("a header's value");
+            request.headers_mut().insert("content-type", kind);
+        }
+        self.send(request).await
+    }
+
     fn request(
         &self,
         method: &str,

@@ -23,6 +23,7 @@ pub mod cluster;
 pub mod layout;
 pub mod operator;
 
+pub mod administration;
 pub mod application;
 pub mod browser;
 pub mod world;

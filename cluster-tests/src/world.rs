@@ -1,6 +1,6 @@
 //! Who is outside: the applications, people and resource servers that the cluster's data knows.
 
-use crate::application::{Application, Outcome};
+use crate::application::{Application, Outcome, SCOPE};
 use crate::browser::Browser;
 use crate::http::Http;
 use serde_json::Value;
@@ -42,6 +42,7 @@ impl World {
                 client_id: text(&client["client_id"]),
                 secret: client["client_secret"].as_str().map(str::to_owned),
                 redirect_uri: client["redirect_uri"].as_str().unwrap_or_default().to_owned(),
+                scope: SCOPE.to_owned(),
             }
         };
         let (username, password) = (text(&known["user"]["username"]), text(&known["user"]["password"]));
@@ -65,11 +66,13 @@ impl World {
                 client_id: "conclave-cli".to_owned(),
                 secret: None,
                 redirect_uri: "http://127.0.0.1/callback".to_owned(),
+                scope: SCOPE.to_owned(),
             },
             service: Application {
                 client_id: text(&service["client_id"]),
                 secret: Some(text(&service["client_secret"])),
                 redirect_uri: String::new(),
+                scope: String::new(),
             },
             service_scope: "openid".to_owned(),
             api: None,

@@ -1,10 +1,10 @@
-//! base64url without padding (RFC 4648 §5, RFC 7515 §2) and hex, read strictly.
+//! base64url without padding (RFC 4648 §5, RFC 7515 §2), base64 (§4) and hex, read strictly.
 //!
 //! Strict means one text per value: padding, spaces, the other alphabet and non-zero trailing bits are
 //! refused, so that a token, a hash of it and a deny list entry always speak of the same bytes.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// Writes base64url without padding.
 pub fn b64url(data: &[u8]) -> String {
@@ -19,6 +19,16 @@ pub(crate) fn b64url_into(data: &[u8], out: &mut String) {
 /// Reads canonical base64url without padding; anything else is `None`.
 pub fn unb64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Writes base64 with padding (RFC 4648 §4), as JSON has bytes that are no part of a token.
+pub fn b64(data: &[u8]) -> String {
+    STANDARD.encode(data)
+}
+
+/// Reads canonical base64 with padding; anything else is `None`.
+pub fn unb64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 /// Writes lower-case hex.
@@ -52,6 +62,16 @@ mod tests {
     fn a_value_has_one_text_only() {
         for other in ["A-z_4ME=", "A+z/4ME", "A-z_4MF", " A-z_4ME", "A-z_4ME\n", "A-z_4", "A-z_4M\u{e9}"] {
             assert_eq!(unb64url(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn base64_has_its_own_alphabet_and_padding() {
+        assert_eq!(b64(&[3, 236, 255, 224, 193]), "A+z/4ME=");
+        assert_eq!(unb64("A+z/4ME="), Some(vec![3, 236, 255, 224, 193]));
+        assert_eq!(unb64(""), Some(vec![]));
+        for other in ["A+z/4ME", "A-z_4ME=", "A+z/4MF=", "A+z/4ME==", " A+z/4ME=", "A+z/4ME=\n"] {
+            assert_eq!(unb64(other), None, "{other:?}");
         }
     }
 

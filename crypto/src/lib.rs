@@ -25,7 +25,7 @@ pub mod token;
 pub mod wrap;
 
 pub use digest::{Sha256, hmac_sha256, same, sha256};
-pub use encoding::{b64url, hex, unb64url, unhex};
+pub use encoding::{b64, b64url, hex, unb64, unb64url, unhex};
 pub use entropy::{Entropy, draw, draw_secret};
 pub use error::{Error, TokenFault};
 pub use jose::issue::issue;

@@ -1,7 +1,7 @@
 //! Signing keys: a port for whoever signs, and the key that signs in this process.
 //!
 //! [`Signer`] is async and fallible so that an HSM can stand behind it. [`SigningKey`] is parsed once; signing
-//! never parses again. ES256 takes some 40 µs, RS256 half a millisecond: both are done in place.
+//! never parses again. ES256 and EdDSA take some 40 µs, RS256 half a millisecond: all are done in place.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ use crate::{BoxFuture, Error, Jwk, PublicKey, Secret, b64url};
 /// Longest key id.
 pub const KID_BYTES_MAX: usize = 128;
 
-/// The signature algorithms we issue under (RFC 7518 §3.1).
+/// The signature algorithms that we know (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Alg {
     /// ECDSA on P-256 with SHA-256.
@@ -28,6 +28,9 @@ pub enum Alg {
     /// RSASSA-PKCS1-v1_5 with SHA-256; the only one that OpenID Connect makes every client know.
     #[serde(rename = "RS256")]
     Rs256,
+    /// Ed25519, by which service accounts may sign; our own tokens are not issued under it.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 impl Alg {
@@ -36,12 +39,13 @@ impl Alg {
         match self {
             Self::Es256 => "ES256",
             Self::Rs256 => "RS256",
+            Self::EdDsa => "EdDSA",
         }
     }
 
     /// Reads the exact name; `none`, `HS256` and the like are `None`.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Es256, Self::Rs256].into_iter().find(|alg| alg.name() == name)
+        [Self::Es256, Self::Rs256, Self::EdDsa].into_iter().find(|alg| alg.name() == name)
     }
 }
 
@@ -68,6 +72,7 @@ pub struct SigningKey {
 enum Pair {
     Ec(EcdsaKeyPair),
     Rsa(RsaKeyPair),
+    Ed(Ed25519KeyPair),
 }
 
 /// A new key, as it is to be sealed and published.
@@ -102,6 +107,11 @@ impl SigningKey {
                 let pkcs8 = pair.as_der().map_err(failed)?.as_ref().to_vec();
                 (Pair::Rsa(pair), pkcs8)
             }
+            Alg::EdDsa => {
+                let pair = Ed25519KeyPair::generate().map_err(failed)?;
+                let pkcs8 = pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec();
+                (Pair::Ed(pair), pkcs8)
+            }
         };
         let pkcs8 = Secret::new(pkcs8);
         let public = pair.public()?;
@@ -112,7 +122,8 @@ impl SigningKey {
     /// Parses a PKCS#8 document. `kid` is taken as it is given, up to [`KID_BYTES_MAX`].
     ///
     /// # Errors
-    /// [`Error::SigningKey`] if it is not a P-256 key (ES256) or an RSA key of 2048 to 8192 bits (RS256).
+    /// [`Error::SigningKey`] if it is not a P-256 key (ES256), an RSA key of 2048 to 8192 bits (RS256) or an
+    /// Ed25519 key (EdDSA).
     pub fn from_pkcs8(kid: &str, alg: Alg, pkcs8: &Secret<Vec<u8>>) -> Result<Self, Error> {
         let refused = |detail| Error::SigningKey { alg: alg.name(), detail };
         if kid.is_empty() || kid.len() > KID_BYTES_MAX {
@@ -122,6 +133,7 @@ impl SigningKey {
         let pair = match alg {
             Alg::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Pair::Ec),
             Alg::Rs256 => RsaKeyPair::from_pkcs8(pkcs8).map(Pair::Rsa),
+            Alg::EdDsa => Ed25519KeyPair::from_pkcs8(pkcs8).map(Pair::Ed),
         };
         let pair = pair.map_err(|_| refused("it is no PKCS#8 document of that kind and size"))?;
         let jwk = Jwk { kid: kid.to_owned(), alg, key: pair.public()? };
@@ -145,6 +157,7 @@ impl SigningKey {
                 pair.sign(&RSA_PKCS1_SHA256, &ignored, message, &mut out).map_err(failed)?;
                 Ok(out)
             }
+            Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
         }
     }
 }
@@ -178,6 +191,7 @@ impl Pair {
                     .ok_or(Error::PublicKey { detail: "it is no RSAPublicKey (RFC 8017)" })?;
                 Ok(PublicKey::Rsa { n: b64url(n), e: b64url(e) })
             }
+            Self::Ed(pair) => Ok(PublicKey::Ed25519 { x: b64url(pair.public_key().as_ref()) }),
         }
     }
 }
@@ -195,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_generated_key_parses_and_signs_for_its_jwk() {
-        for alg in [Alg::Es256, Alg::Rs256] {
+        for alg in [Alg::Es256, Alg::Rs256, Alg::EdDsa] {
             let made = SigningKey::generate(alg).unwrap();
             let key = SigningKey::from_pkcs8(&made.kid, alg, &made.pkcs8).unwrap();
             assert_eq!(key.public_jwk(), made.jwk);
@@ -225,6 +239,7 @@ mod tests {
         for (alg, pkcs8) in [
             (Alg::Es256, &rsa),
             (Alg::Rs256, &ec),
+            (Alg::EdDsa, &ec),
             (Alg::Es256, &cut),
             (Alg::Es256, &Secret::new(vec![])),
             (Alg::Rs256, &Secret::new(b"-----BEGIN PRIVATE KEY-----".to_vec())),
@@ -252,7 +267,8 @@ mod tests {
     fn only_exact_names_are_algorithms() {
         assert_eq!(Alg::parse("ES256"), Some(Alg::Es256));
         assert_eq!(Alg::parse("RS256"), Some(Alg::Rs256));
-        for name in ["none", "None", "HS256", "es256", "ES256 ", "PS256", "ES384", ""] {
+        assert_eq!(Alg::parse("EdDSA"), Some(Alg::EdDsa));
+        for name in ["EDDSA", "none", "None", "HS256", "es256", "ES256 ", "PS256", "ES384", ""] {
             assert_eq!(Alg::parse(name), None, "{name}");
         }
     }

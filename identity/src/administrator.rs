@@ -14,6 +14,7 @@ use crate::resource::{Change, Indexes, Resource, Root};
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -21,7 +22,7 @@ use std::fmt;
 const ROLES_MAX: usize = 20;
 
 /// A user's administrator roles at one place.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Administrator {
     /// Who.
@@ -90,6 +91,23 @@ impl<'de> Deserialize<'de> for Held {
     }
 }
 
+impl JsonSchema for Held {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Held".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = crate::name::described(1, Id::MAX, "^[!-~]+$");
+        let names: Vec<&str> = AdministratorRole::ALL.iter().map(|role| role.name()).collect();
+        schema.insert("examples".into(), names.into());
+        let text = "the name of a built-in role, or the id of a custom one";
+        schema.insert("description".into(), text.into());
+        schema
+    }
+}
+
 impl Stored for Administrator {}
 
 impl Administrator {
@@ -101,6 +119,7 @@ impl Administrator {
 
 impl Resource for Administrator {
     const KIND: Kind = Kind::Administrator;
+    const AREA: Area = Area::OrganizationAdministrator;
     const REFERS: &'static [Kind] =
         &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;

@@ -11,10 +11,11 @@ use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Parent, Resource};
 use crate::user::User;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The roles of one user in one project. The user may belong to another organization.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Authorization {
     /// Who.
@@ -34,13 +35,11 @@ impl Stored for Authorization {}
 
 impl Resource for Authorization {
     const KIND: Kind = Kind::Authorization;
+    const AREA: Area = Area::Authorization;
     const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
     type Parent = Project;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Authorization
-    }
     fn under(&self, reader: &Reader<'_>, project: &Id) -> Run<Within> {
         match &self.grant {
             Some(grant) => Ok(Within::ProjectGrant(grant.clone())),

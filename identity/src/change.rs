@@ -347,6 +347,9 @@ fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields
     Ok(tx.tell(what, T::KIND, &record.id, organization.as_ref(), fields)?)
 }
 
+/// The longest personal value that an event keeps: longer than any profile. Of others it tells that they changed.
+const SEALED_MAX: usize = 8 * 1024;
+
 /// The fields that differ, each with its bytes before and after. Personal ones are sealed with the person's key.
 fn diff<T: Resource>(
     tx: &Tx<'_, '_>,
@@ -372,6 +375,9 @@ fn diff<T: Resource>(
             }
             // Without a key there is nobody left whose data this would be.
             let key = key.as_ref()?;
+            if bytes.len() > SEALED_MAX {
+                return Some(Value::Secret);
+            }
             Some(Value::Sealed(key.seal(&tx.seal_context(number, side), bytes)))
         };
         fields.push(Field { number, before: value(old, 0), after: value(new, 1) });

@@ -4,7 +4,7 @@ use crate::encoding::Invalid;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident $(<const $n:ident: usize>)?) => {
+    ($(#[$doc:meta])* $name:ident $(<const $n:ident: usize>)? [$schema:expr]) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name$(<const $n: usize>)?(Box<str>);
@@ -40,13 +40,33 @@ macro_rules! text {
                 Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
             }
         }
+        impl$(<const $n: usize>)? schemars::JsonSchema for $name$(<$n>)? {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn inline_schema() -> bool {
+                true
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $schema
+            }
+        }
     };
 }
 pub(crate) use text;
 
+/// The description of a text for programs: how many characters it has, and an expression that it matches.
+pub(crate) fn described(least: usize, most: usize, pattern: &str) -> schemars::Schema {
+    let mut schema = schemars::json_schema!({ "type": "string", "minLength": least, "maxLength": most });
+    if !pattern.is_empty() {
+        schema.insert("pattern".into(), pattern.into());
+    }
+    schema
+}
+
 text! {
     /// A text shown to people: 1 to `N` characters, no control characters, no white space at its ends.
-    Name<const N: usize>
+    Name<const N: usize> [described(1, N, "^\\S(.*\\S)?$")]
 }
 
 impl<const N: usize> Name<N> {
@@ -65,7 +85,7 @@ impl<const N: usize> Name<N> {
 text! {
     /// A user's name for signing in, unique in its instance without regard to ASCII case: 1 to 200 characters, no
     /// white space or control characters.
-    Username
+    Username [described(1, 200, "^\\S+$")]
 }
 
 impl Username {
@@ -92,7 +112,7 @@ pub fn fold(text: &str) -> String {
 
 text! {
     /// A mail address: one `@`, something on both sides, 3 to 254 bytes, no white space or control characters.
-    EmailAddress
+    EmailAddress [described(3, 254, "^[^@\\s]+@[^@\\s]+$")]
 }
 
 impl EmailAddress {
@@ -110,7 +130,7 @@ impl EmailAddress {
 
 text! {
     /// A DNS host name in lower case (RFC 1123): labels of letters, digits and hyphens, at most 253 bytes.
-    HostName
+    HostName [described(1, 253, "^[a-z0-9.-]+$|^\\[::1\\]$")]
 }
 
 impl HostName {
@@ -132,7 +152,7 @@ impl HostName {
 
 text! {
     /// A BCP 47 language tag such as `en` or `de-CH`, at most 35 bytes.
-    LanguageTag
+    LanguageTag [described(1, 35, "^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$")]
 }
 
 impl LanguageTag {

@@ -12,10 +12,11 @@ use crate::resource::{Change, Indexes, Resource, Root};
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An organization of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organization {
     /// Shown to people.
@@ -30,12 +31,10 @@ impl Stored for Organization {}
 
 impl Resource for Organization {
     const KIND: Kind = Kind::Organization;
+    const AREA: Area = Area::Organization;
     const SEARCH: &'static [&'static str] = &["domain", "name"];
     type Parent = Root;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Organization
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::OrganizationDomain, self.domain.as_str());
         to.search("name", self.name.as_str());

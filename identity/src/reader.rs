@@ -42,6 +42,14 @@ pub enum Names {
     Administrator = 6,
     /// One grant a project and organization.
     ProjectGrant = 7,
+    /// Groups of an organization, folded.
+    Group = 8,
+    /// One membership a group and user.
+    GroupMember = 9,
+    /// Keys of a user's metadata.
+    UserMetadata = 10,
+    /// Keys of an organization's metadata.
+    OrganizationMetadata = 11,
     /// Test-only.
     Probe = 240,
 }

@@ -18,12 +18,16 @@ use std::collections::BTreeSet;
 pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     /// Its kind.
     const KIND: Kind;
+    /// Which permissions it needs.
+    const AREA: Area;
     /// The fields that it declares search terms for, in order.
     const SEARCH: &'static [&'static str] = &[];
     /// The kinds that it refers to, besides its parent.
     const REFERS: &'static [Kind] = &[];
     /// Where its key is unique, if it is known under its parent by a key and not by its id.
     const KEYED: Option<Names> = None;
+    /// Whether it is known under its parent and not by itself.
+    const UNDER: bool = Self::KEYED.is_some();
     /// Whether it is a record of the system and not of an instance.
     const OF_SYSTEM: bool = false;
     /// Numbers of the fields that are personal data of [`Resource::person`]: sealed in events.
@@ -35,8 +39,10 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     /// What only its creation carries.
     type Birth: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static;
 
-    /// Which permissions it needs.
-    fn area(&self) -> Area;
+    /// Which permissions this one needs, where that depends on its values.
+    fn area(&self) -> Area {
+        Self::AREA
+    }
 
     /// The key by which it is known under its parent.
     fn key(&self) -> Option<&str> {

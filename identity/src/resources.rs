@@ -20,7 +20,12 @@ macro_rules! resources {
             9 Administrator "administrator" "administrators" $crate::administrator::Administrator;
             24 ProjectGrant "project_grant" "project-grants" $crate::project::grant::ProjectGrant;
             25 CustomRole "custom_role" "custom-roles" $crate::permission::CustomRole;
+            26 Group "group" "groups" $crate::group::Group;
+            27 GroupMember "group_member" "members" $crate::group::member::GroupMember;
+            28 UserMetadata "user_metadata" "metadata" $crate::metadata::UserMetadata;
+            29 OrganizationMetadata "organization_metadata" "metadata" $crate::metadata::OrganizationMetadata;
             30 PersonalToken "personal_token" "tokens" $crate::credential::personal_token::PersonalToken;
+            32 ServiceKey "service_key" "keys" $crate::credential::service_key::ServiceKey;
         }
     };
 }

@@ -62,3 +62,15 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
         Timestamp::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
     }
 }
+
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}

@@ -61,7 +61,9 @@ struct Hands {
 
 /// Every room of the API.
 fn rooms(service: Service) -> Router {
-    api_oidc::router(service.clone()).merge(api_pages::router(service))
+    api_oidc::router(service.clone())
+        .merge(api_management::router(service.clone()))
+        .merge(api_pages::router(service))
 }
 
 /// A page for a person, a problem for a program.

@@ -120,6 +120,7 @@ fn happen(world: &mut World, tenant: &Tenant, what: &Happening) {
         name: Name::parse(&format!("Project {name}")).unwrap(),
         role_assertion: name.is_multiple_of(2),
         role_check: false,
+        has_project_check: false,
     };
     match what {
         Happening::CreateProject(which) => {

@@ -157,6 +157,13 @@ impl Read for Model {
             .filter(|((t, key), _)| *t == table && from <= key.as_slice() && key.as_slice() < to);
         Ok(rows.map(|((_, key), value)| (key.clone(), value.clone())).take(limit).collect())
     }
+
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
+        let mut rows = self.scan(table, from, to, usize::MAX)?;
+        rows.reverse();
+        rows.truncate(limit);
+        Ok(rows)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -211,6 +218,8 @@ proptest! {
                 Step::Scan(table, from, to, limit) => {
                     let view = state.view();
                     prop_assert_eq!(view.scan(table, &from, &to, limit), model.scan(table, &from, &to, limit));
+                    let back = view.scan_back(table, &from, &to, limit);
+                    prop_assert_eq!(back, model.scan_back(table, &from, &to, limit));
                     prop_assert_eq!(view.get(table, &from), model.get(table, &from));
                 }
                 Step::Flush => state.flush().unwrap(),

@@ -10,7 +10,7 @@ use identity::command::Command;
 use identity::encoding::{decode, encode};
 use identity::envelope::{Caller, Remember};
 use identity::execute::Machine;
-use identity::id::{Fixed, Id, InstanceId};
+use identity::id::{Fixed, Id, InstanceId, RequestId};
 use identity::instance::lifetimes::{self, Lifetimes};
 use identity::reader::No;
 use identity::tables::Fault;
@@ -61,6 +61,15 @@ pub struct Service {
     pub settings: Arc<Settings>,
 }
 
+/// What names a command for its repetitions.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The request's id.
+    pub id: RequestId,
+    /// How long a repetition gets the same reply.
+    pub remember: Remember,
+}
+
 /// A command's typed reply and where it stands.
 #[derive(Clone, Debug)]
 pub struct Submitted<R> {
@@ -78,11 +87,23 @@ impl Service {
         caller: Caller,
         command: &C,
     ) -> Result<Submitted<C::Reply>, SubmitError> {
+        let request = Request { id: Fixed(draw(&*self.entropy)), remember: Remember::Retry };
+        self.submit_as(instance, caller, command, request).await
+    }
+
+    /// The same under a request id of the caller's.
+    pub async fn submit_as<C: Command>(
+        &self,
+        instance: InstanceId,
+        caller: Caller,
+        command: &C,
+        request: Request,
+    ) -> Result<Submitted<C::Reply>, SubmitError> {
         let proposal = Proposal {
-            request: Fixed(draw(&*self.entropy)),
+            request: request.id,
             instance,
             caller,
-            remember: Remember::Retry,
+            remember: request.remember,
             number: C::NUMBER,
             body: encode(command),
         };

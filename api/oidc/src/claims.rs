@@ -1,6 +1,7 @@
 //! What is told about a person, in the claims' names (OpenID Connect Core §5.1; roles as `urn:zitadel:iam:…`).
 
 use identity::grant::scope;
+use identity::metadata;
 use identity::organization::Organization;
 use identity::reader::{Reader, Run};
 use identity::record::Record;
@@ -8,7 +9,7 @@ use identity::token::claims::ProjectRoles;
 use identity::user::{User, UserKind};
 use serde_json::{Map, Value, json};
 
-/// The claims of a user that the scopes ask for.
+/// The claims of a user that the scopes ask for. Values of metadata stand in base64url without padding, as in ZITADEL.
 pub fn of_user(reader: &Reader<'_>, user: &Record<User>, scopes: &[String]) -> Run<Map<String, Value>> {
     let mut claims = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -50,6 +51,17 @@ pub fn of_user(reader: &Reader<'_>, user: &Record<User>, scopes: &[String]) -> R
         put("urn:zitadel:iam:user:resourceowner:id", json!(organization.id));
         put("urn:zitadel:iam:user:resourceowner:name", json!(organization.spec.name));
         put("urn:zitadel:iam:user:resourceowner:primary_domain", json!(organization.spec.domain));
+    }
+    if scope::has(scopes, scope::USER_METADATA) {
+        let metadata = metadata::of_user(reader, &user.id)?;
+        let claim: Map<String, Value> = metadata
+            .iter()
+            .map(|(key, value)| (key.to_string(), json!(crypto::b64url(value.as_bytes()))))
+            .collect();
+        // Nothing to tell is told by silence, as elsewhere.
+        if !claim.is_empty() {
+            put(scope::USER_METADATA, Value::Object(claim));
+        }
     }
     Ok(claims)
 }

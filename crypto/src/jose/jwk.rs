@@ -4,7 +4,7 @@
 //! someone has just published a secret.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::verify::VerifyKey;
 use crate::{Alg, Error, b64url, sha256, unb64url};
 
-/// A public signing key. In JSON: `kty`, `use`, `alg`, `kid`, and `crv`, `x`, `y` or `n`, `e`.
+/// A public signing key. In JSON: `kty`, `use`, `alg`, `kid`, and `crv`, `x`, `y` or `n`, `e`
+/// or `crv`, `x`.
 ///
 /// Reading it skips members that say nothing about the key, fills in a missing `alg` from `kty`, and refuses
 /// a `use` other than `sig`, an `alg` that does not fit, and private members. Whether the numbers are a key
@@ -30,6 +31,7 @@ pub struct Jwk {
 pub enum PublicKey {
     P256 { x: String, y: String },
     Rsa { n: String, e: String },
+    Ed25519 { x: String },
 }
 
 /// A published set: `{"keys": [...]}`.
@@ -51,9 +53,21 @@ impl Jwk {
     /// 2048 to 8192 bits or with an even exponent, and an `alg` of the other kind.
     pub fn verifier(&self) -> Result<VerifyKey, Error> {
         let parsed = match (&self.key, self.alg) {
-            (PublicKey::P256 { x, y }, Alg::Es256) => p256(x, y)?,
-            (PublicKey::Rsa { n, e }, Alg::Rs256) => rsa(n, e)?,
-            (PublicKey::P256 { .. }, Alg::Rs256) | (PublicKey::Rsa { .. }, Alg::Es256) => {
+            (PublicKey::P256 { x, y }, Alg::Es256) => {
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(x, y)?)
+                    .map_err(|_| Error::PublicKey { detail: "its point is not on P-256" })?
+            }
+            (PublicKey::Rsa { n, e }, Alg::Rs256) => {
+                let (n, e) = rsa(n, e)?;
+                RsaPublicKeyComponents { n, e }
+                    .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+                    .map_err(|_| Error::PublicKey { detail: REFUSED })?
+            }
+            (PublicKey::Ed25519 { x }, Alg::EdDsa) => ParsedPublicKey::new(&ED25519, coordinate(x)?)
+                .map_err(|_| Error::PublicKey { detail: REFUSED })?,
+            (PublicKey::P256 { .. }, Alg::Rs256 | Alg::EdDsa)
+            | (PublicKey::Rsa { .. }, Alg::Es256 | Alg::EdDsa)
+            | (PublicKey::Ed25519 { .. }, Alg::Es256 | Alg::Rs256) => {
                 return Err(Error::PublicKey { detail: "its alg does not fit its kty" });
             }
         };
@@ -61,29 +75,77 @@ impl Jwk {
     }
 }
 
+const REFUSED: &str = "the crypto library refused its numbers";
+
 impl PublicKey {
-    /// See [`Jwk::thumbprint`].
-    pub fn thumbprint(&self) -> String {
-        // The members in alphabetical order; base64url needs no escape.
-        let json = match self {
+    /// The longest JWK that [`parse`](Self::parse) reads, in bytes.
+    pub const JWK_BYTES_MAX: usize = 4096;
+
+    /// Reads somebody else's key from a JWK of at most 4 KiB, whatever kid it has: P-256, Ed25519, or RSA of 2048 to
+    /// 4096 bits.
+    ///
+    /// Only its form is judged, by rules of this crate alone, so that all builds answer alike. Whether a point lies on
+    /// its curve is decided by [`Jwk::verifier`].
+    ///
+    /// # Errors
+    /// [`Error::PublicKey`].
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        if json.len() > Self::JWK_BYTES_MAX {
+            return Err(Error::PublicKey { detail: "a JWK is at most 4 KiB long" });
+        }
+        let wire: Wire = serde_json::from_str(json)
+            .map_err(|_| Error::PublicKey { detail: "it is no JWK of kty EC, OKP or RSA" })?;
+        let key = Self::try_from(wire)?;
+        match &key {
+            Self::P256 { x, y } => drop(point(x, y)?),
+            Self::Ed25519 { x } => drop(coordinate(x)?),
+            Self::Rsa { n, e } if rsa(n, e)?.0.len() > RSA_BYTES_MAX => {
+                return Err(Error::PublicKey { detail: "an RSA key of others has at most 4096 bits" });
+            }
+            Self::Rsa { .. } => {}
+        }
+        Ok(key)
+    }
+
+    /// The one text of the key: the members that make it up, in alphabetical order (RFC 7638 §3.2).
+    pub fn canonical(&self) -> String {
+        // base64url needs no escape.
+        match self {
             Self::P256 { x, y } => format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#),
             Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
-        };
-        b64url(&sha256(json.as_bytes()))
+            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#),
+        }
+    }
+
+    /// See [`Jwk::thumbprint`].
+    pub fn thumbprint(&self) -> String {
+        b64url(&sha256(self.canonical().as_bytes()))
+    }
+
+    /// The one algorithm that fits.
+    pub const fn alg(&self) -> Alg {
+        match self {
+            Self::P256 { .. } => Alg::Es256,
+            Self::Rsa { .. } => Alg::Rs256,
+            Self::Ed25519 { .. } => Alg::EdDsa,
+        }
     }
 }
 
-fn p256(x: &str, y: &str) -> Result<ParsedPublicKey, Error> {
-    let mut point = vec![4];
-    for coordinate in [x, y] {
-        let bytes = unb64url(coordinate).filter(|bytes| bytes.len() == 32);
-        point.extend(bytes.ok_or(Error::PublicKey { detail: "x and y must be 32 bytes of base64url each" })?);
-    }
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-        .map_err(|_| Error::PublicKey { detail: "its point is not on P-256" })
+/// The longest modulus of others' keys, in bytes.
+const RSA_BYTES_MAX: usize = 512;
+
+fn coordinate(text: &str) -> Result<Vec<u8>, Error> {
+    let bytes = unb64url(text).filter(|bytes| bytes.len() == 32);
+    bytes.ok_or(Error::PublicKey { detail: "x and y must be 32 bytes of base64url each" })
 }
 
-fn rsa(n: &str, e: &str) -> Result<ParsedPublicKey, Error> {
+fn point(x: &str, y: &str) -> Result<Vec<u8>, Error> {
+    Ok([vec![4], coordinate(x)?, coordinate(y)?].concat())
+}
+
+/// Modulus and exponent, of 2048 to 8192 bits.
+fn rsa(n: &str, e: &str) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let number = |text| unb64url(text).filter(|bytes| bytes.first().is_some_and(|first| *first != 0));
     let (Some(n), Some(e)) = (number(n), number(e)) else {
         return Err(Error::PublicKey { detail: "n and e must be base64url without leading zeros" });
@@ -96,9 +158,7 @@ fn rsa(n: &str, e: &str) -> Result<ParsedPublicKey, Error> {
     if !odd(&n) || !odd(&e) || e == [1] || e.len() > 4 {
         return Err(Error::PublicKey { detail: "its modulus or exponent is none of RSA" });
     }
-    RsaPublicKeyComponents { n, e }
-        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .map_err(|_| Error::PublicKey { detail: "the crypto library refused its numbers" })
+    Ok((n, e))
 }
 
 /// The JSON object, member by member.
@@ -109,7 +169,8 @@ struct Wire {
     usage: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alg: Option<Alg>,
-    kid: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,6 +196,8 @@ struct Wire {
 enum Kty {
     #[serde(rename = "EC")]
     Ec,
+    #[serde(rename = "OKP")]
+    Okp,
     #[serde(rename = "RSA")]
     Rsa,
 }
@@ -144,13 +207,14 @@ impl From<Jwk> for Wire {
         let (kty, crv, [x, y, n, e]) = match jwk.key {
             PublicKey::P256 { x, y } => (Kty::Ec, Some("P-256".to_owned()), [Some(x), Some(y), None, None]),
             PublicKey::Rsa { n, e } => (Kty::Rsa, None, [None, None, Some(n), Some(e)]),
+            PublicKey::Ed25519 { x } => (Kty::Okp, Some("Ed25519".to_owned()), [Some(x), None, None, None]),
         };
         let usage = Some("sig".to_owned());
         Self {
             kty,
             usage,
             alg: Some(jwk.alg),
-            kid: jwk.kid,
+            kid: Some(jwk.kid),
             crv,
             x,
             y,
@@ -164,7 +228,7 @@ impl From<Jwk> for Wire {
     }
 }
 
-impl TryFrom<Wire> for Jwk {
+impl TryFrom<Wire> for PublicKey {
     type Error = Error;
 
     fn try_from(wire: Wire) -> Result<Self, Error> {
@@ -175,21 +239,28 @@ impl TryFrom<Wire> for Jwk {
         if wire.usage.is_some_and(|usage| usage != "sig") {
             return refused("its use is not sig");
         }
-        let key = match wire {
-            Wire { kty: Kty::Ec, crv: Some(crv), x: Some(x), y: Some(y), .. } if crv == "P-256" => {
-                PublicKey::P256 { x, y }
+        let key = match (wire.kty, wire.crv.as_deref(), wire.x, wire.y, wire.n, wire.e) {
+            (Kty::Ec, Some("P-256"), Some(x), Some(y), _, _) => Self::P256 { x, y },
+            (Kty::Okp, Some("Ed25519"), Some(x), _, _, _) => Self::Ed25519 { x },
+            (Kty::Rsa, _, _, _, Some(n), Some(e)) => Self::Rsa { n, e },
+            _ => {
+                return refused("it is neither P-256 with x and y, nor Ed25519 with x, nor RSA with n and e");
             }
-            Wire { kty: Kty::Rsa, n: Some(n), e: Some(e), .. } => PublicKey::Rsa { n, e },
-            _ => return refused("it is neither P-256 with x and y nor RSA with n and e"),
         };
-        let fitting = match key {
-            PublicKey::P256 { .. } => Alg::Es256,
-            PublicKey::Rsa { .. } => Alg::Rs256,
-        };
-        if wire.alg.is_some_and(|alg| alg != fitting) {
+        if wire.alg.is_some_and(|alg| alg != key.alg()) {
             return refused("its alg does not fit its kty");
         }
-        Ok(Self { kid: wire.kid, alg: fitting, key })
+        Ok(key)
+    }
+}
+
+impl TryFrom<Wire> for Jwk {
+    type Error = Error;
+
+    fn try_from(mut wire: Wire) -> Result<Self, Error> {
+        let kid = wire.kid.take().ok_or(Error::PublicKey { detail: "it has no kid" })?;
+        let key = PublicKey::try_from(wire)?;
+        Ok(Self { kid, alg: key.alg(), key })
     }
 }
 

@@ -10,12 +10,13 @@ fn algorithm(alg: Alg) -> Algorithm {
     match alg {
         Alg::Es256 => Algorithm::ES256,
         Alg::Rs256 => Algorithm::RS256,
+        Alg::EdDsa => Algorithm::EdDSA,
     }
 }
 
 #[test]
 fn what_we_issue_jsonwebtoken_verifies() {
-    for alg in [Alg::Es256, Alg::Rs256] {
+    for alg in [Alg::Es256, Alg::Rs256, Alg::EdDsa] {
         let key = signing_key(alg);
         let token = now(issue(&key, "JWT", &json!({"sub": "1"}))).unwrap();
         let jwk = serde_json::from_value(serde_json::to_value(key.public_jwk()).unwrap()).unwrap();
@@ -30,13 +31,14 @@ fn what_we_issue_jsonwebtoken_verifies() {
 
 #[test]
 fn what_jsonwebtoken_issues_we_verify() {
-    for alg in [Alg::Es256, Alg::Rs256] {
+    for alg in [Alg::Es256, Alg::Rs256, Alg::EdDsa] {
         let public = signing_key(alg).public_jwk();
         let mut header = Header::new(algorithm(alg));
         header.kid = Some(public.kid.clone());
         let key = match alg {
             Alg::Es256 => EncodingKey::from_ec_der(pkcs8(alg).expose()),
             Alg::Rs256 => EncodingKey::from_rsa_der(rsa_private_key(pkcs8(alg).expose())),
+            Alg::EdDsa => EncodingKey::from_ed_der(pkcs8(alg).expose()),
         };
         let token = encode(&header, &json!({"sub": "1"}), &key).unwrap();
         let keys = KeySet::from_jwks([public]).unwrap();

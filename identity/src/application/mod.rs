@@ -15,10 +15,11 @@ use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Encode};
 use redirect_uri::{RedirectUri, Scheme};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of program an application is (RFC 6749 §2.1, RFC 8252, BCP on browser-based apps).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationKind {
@@ -37,7 +38,7 @@ pub enum ApplicationKind {
 }
 
 /// How an application authenticates at the token endpoint: by this method and no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
@@ -53,7 +54,9 @@ pub enum ClientAuth {
 }
 
 /// With which algorithm an application's tokens are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize, JsonSchema,
+)]
 #[cbor(index_only)]
 pub enum TokenAlg {
     /// ECDSA on P-256.
@@ -72,7 +75,7 @@ impl TokenAlg {
 }
 
 /// An application.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     /// Shown on the sign-in page.
@@ -121,13 +124,10 @@ impl Stored for Application {}
 
 impl Resource for Application {
     const KIND: Kind = Kind::Application;
+    const AREA: Area = Area::Application;
     const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Project;
     type Birth = ();
-
-    fn area(&self) -> Area {
-        Area::Application
-    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());

@@ -3,13 +3,13 @@
 //! The parser is our own and small on purpose: it runs inside `execute`, and replicas of different builds must agree.
 
 use crate::encoding::Invalid;
-use crate::name::text;
+use crate::name::{described, text};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 text! {
     /// Where an authorization response may go (RFC 6749 §3.1.2): absolute, without fragment, user information,
     /// backslashes or dot segments, at most 2,000 bytes. `https`, `http` to loopback, or a private-use scheme.
-    RedirectUri
+    RedirectUri [described(1, 2000, "^[a-z][a-z0-9.+-]*:.+$")]
 }
 
 /// What a URI's scheme says about who receives the response.

@@ -4,13 +4,13 @@
 //! standard library's parsers of addresses have changed before.
 
 use crate::encoding::Invalid;
-use crate::name::{HostName, text};
+use crate::name::{HostName, described, text};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 text! {
     /// Where the other nodes reach a node: a host name in lower case, an IPv4 address or a bracketed IPv6 address, a
     /// colon and a port; at most 259 bytes. An address that stands for "every interface" is nobody's.
-    PeerAddress
+    PeerAddress [described(3, 259, "")]
 }
 
 impl PeerAddress {

@@ -1,12 +1,12 @@
 //! What a node says it runs, as people read it. Nothing is decided by it: levels are for that.
 
 use crate::encoding::Invalid;
-use crate::name::text;
+use crate::name::{described, text};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 text! {
     /// The version of a node's program: at most 64 visible ASCII characters; empty until the node has said it.
-    ProgramVersion
+    ProgramVersion [described(0, 64, "")]
 }
 
 impl ProgramVersion {

@@ -4,4 +4,5 @@ pub mod alive;
 pub mod password;
 pub mod personal_token;
 pub mod secret;
+pub mod service_key;
 pub mod throttle;

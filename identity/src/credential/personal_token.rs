@@ -12,10 +12,11 @@ use crate::time::Timestamp;
 use crate::tx::Tx;
 use crate::user::{User, UserKind};
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A personal access token. It can do what its service account can, until it expires, is switched off or deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersonalToken {
     /// When it ends; never, if it is not given.
@@ -44,13 +45,11 @@ impl Stored for PersonalToken {}
 
 impl Resource for PersonalToken {
     const KIND: Kind = Kind::PersonalToken;
+    const AREA: Area = Area::Credential;
     const LEAF: bool = true;
+    const UNDER: bool = true;
     type Parent = User;
     type Birth = TokenSecret;
-
-    fn area(&self) -> Area {
-        Area::Credential
-    }
 
     fn indexes(&self, _: &mut Indexes<'_>) {}
 

@@ -20,6 +20,9 @@ pub const DOMAIN_PREFIX: &str = "urn:zitadel:iam:org:domain:primary:";
 /// Asks for the user's organization.
 pub const RESOURCE_OWNER: &str = "urn:zitadel:iam:user:resourceowner";
 
+/// Asks for the user's metadata.
+pub const USER_METADATA: &str = "urn:zitadel:iam:user:metadata";
+
 /// How many scopes a request may name.
 pub const SCOPES_MAX: usize = 50;
 /// How long one may be, in bytes.
@@ -45,7 +48,14 @@ pub fn parse(text: &str) -> Result<Vec<String>, Invalid> {
 fn is_known(scope: &str) -> bool {
     matches!(
         scope,
-        OPENID | OFFLINE_ACCESS | "profile" | "email" | ALL_ROLES | RESOURCE_OWNER | MANAGEMENT_SCOPE
+        OPENID
+            | OFFLINE_ACCESS
+            | "profile"
+            | "email"
+            | ALL_ROLES
+            | RESOURCE_OWNER
+            | USER_METADATA
+            | MANAGEMENT_SCOPE
     ) || scope.starts_with(ROLE_PREFIX)
         || scope.starts_with(ORGANIZATION_PREFIX)
         || scope.starts_with(DOMAIN_PREFIX)

@@ -8,9 +8,12 @@ use crate::reader::Names;
 use crate::record::Kind;
 use crate::resource::{Indexes, Resource};
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A host name of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Domain {
     /// The name, without scheme and port.
     #[n(0)]
@@ -21,13 +24,11 @@ impl Stored for Domain {}
 
 impl Resource for Domain {
     const KIND: Kind = Kind::Domain;
+    const AREA: Area = Area::System;
     const OF_SYSTEM: bool = true;
     const LEAF: bool = true;
     type Parent = Instance;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::System
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::Host, self.host.as_str());
     }

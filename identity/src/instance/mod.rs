@@ -35,11 +35,9 @@ impl Stored for Instance {}
 
 impl Resource for Instance {
     const KIND: Kind = Kind::Instance;
+    const AREA: Area = Area::System;
     type Parent = Root;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::System
-    }
     fn indexes(&self, _: &mut Indexes<'_>) {}
 }
 

@@ -116,3 +116,18 @@ impl<'de> serde::Deserialize<'de> for Permission {
         Permission::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
     }
 }
+
+impl schemars::JsonSchema for Permission {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Permission".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let all = Area::ALL.iter().flat_map(|area| {
+            Verb::ALL.iter().map(|verb| Permission { area: *area, verb: *verb }.to_string())
+        });
+        schemars::json_schema!({ "type": "string", "enum": all.collect::<Vec<_>>() })
+    }
+}

@@ -8,10 +8,11 @@ use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A role of administrators. Its id stands in their entries, and may be held at any place.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomRole {
     /// Shown to administrators.
@@ -36,13 +37,10 @@ impl Stored for CustomRole {}
 
 impl Resource for CustomRole {
     const KIND: Kind = Kind::CustomRole;
+    const AREA: Area = Area::CustomRole;
     const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Root;
     type Birth = ();
-
-    fn area(&self) -> Area {
-        Area::CustomRole
-    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());

@@ -14,6 +14,7 @@ use crate::reader::{Reader, Run};
 use crate::record::{Kind, State};
 use crate::refusal::Refusal;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use area::{Area, Permission, Verb};
@@ -21,7 +22,9 @@ pub use custom_role::CustomRole;
 pub use roles::AdministratorRole;
 
 /// Where something is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Within {
     /// Directly under the instance.

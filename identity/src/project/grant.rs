@@ -11,10 +11,11 @@ use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an organization received of another one's project. It can't change the project.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectGrant {
     /// Who received it: fixed after creation, and not the project's own organization.
@@ -30,13 +31,10 @@ impl Stored for ProjectGrant {}
 
 impl Resource for ProjectGrant {
     const KIND: Kind = Kind::ProjectGrant;
+    const AREA: Area = Area::ProjectGrant;
     const REFERS: &'static [Kind] = &[Kind::Organization];
     type Parent = Project;
     type Birth = ();
-
-    fn area(&self) -> Area {
-        Area::ProjectGrant
-    }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique_in_parent(Names::ProjectGrant, self.organization.as_str());

@@ -16,10 +16,11 @@ use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::tx::Tx;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A project of an organization.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Project {
     /// Shown to administrators.
@@ -47,12 +48,10 @@ impl Stored for Project {}
 
 impl Resource for Project {
     const KIND: Kind = Kind::Project;
+    const AREA: Area = Area::Project;
     const SEARCH: &'static [&'static str] = &["name"];
     type Parent = Organization;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Project
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.search("name", self.name.as_str());
     }

@@ -1,18 +1,19 @@
 //! Roles of projects.
 
 use crate::encoding::{Invalid, Stored};
-use crate::name::{Name, text};
+use crate::name::{Name, described, text};
 use crate::permission::Area;
 use crate::project::Project;
 use crate::reader::Names;
 use crate::record::Kind;
 use crate::resource::{Indexes, Resource};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 text! {
     /// A role's key as it stands in tokens: 1 to 200 visible ASCII characters.
-    RoleKey
+    RoleKey [described(1, 200, "^[!-~]+$")]
 }
 
 impl RoleKey {
@@ -26,7 +27,7 @@ impl RoleKey {
 }
 
 /// A role of a project.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     /// Unique in the project.
@@ -44,13 +45,11 @@ impl Stored for Role {}
 
 impl Resource for Role {
     const KIND: Kind = Kind::Role;
+    const AREA: Area = Area::Role;
     const KEYED: Option<Names> = Some(Names::RoleKey);
     const LEAF: bool = true;
     type Parent = Project;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Role
-    }
     fn key(&self) -> Option<&str> {
         Some(self.key.as_str())
     }

@@ -56,12 +56,10 @@ impl Stored for Probe {
 
 impl Resource for Probe {
     const KIND: Kind = Kind::Probe;
+    const AREA: Area = Area::Settings;
     const LEAF: bool = true;
     type Parent = Root;
     type Birth = ();
-    fn area(&self) -> Area {
-        Area::Settings
-    }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::Probe, self.name.as_str());
         to.search("name", self.name.as_str());

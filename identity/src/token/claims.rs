@@ -6,7 +6,8 @@ use crate::grant::scope;
 use crate::id::Id;
 use crate::name::HostName;
 use crate::organization::Organization;
-use crate::project::Project;
+use crate::permission::MANAGEMENT_SCOPE;
+use crate::project::{OWN_PROJECT, Project};
 use crate::reader::{Reader, Run, optional};
 use crate::record::Record;
 use crate::user::User;
@@ -83,6 +84,11 @@ pub fn audience(reader: &Reader<'_>, application: &Record<Application>, scopes: 
 
 /// The projects that scopes add to an audience: those that serve in this instance, whatever else a text may say.
 pub fn asked_audience(reader: &Reader<'_>, scopes: &[String]) -> Vec<Id> {
-    let ids = scopes.iter().filter_map(|scope| scope::audience_of(scope)).filter_map(|id| Id::parse(id).ok());
+    // The instance's own project goes by the name that applications know from elsewhere.
+    let named = |scope: &String| match scope.as_str() {
+        MANAGEMENT_SCOPE => Some(OWN_PROJECT.to_owned()),
+        other => scope::audience_of(other).map(str::to_owned),
+    };
+    let ids = scopes.iter().filter_map(named).filter_map(|id| Id::parse(&id).ok());
     ids.filter(|id| reader.live::<Project>(id).is_ok()).collect()
 }

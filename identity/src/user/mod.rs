@@ -15,10 +15,11 @@ use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::tx::Tx;
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user of an organization.
-#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// The name to sign in with, unique in the instance.
@@ -37,7 +38,7 @@ impl std::fmt::Debug for User {
 }
 
 /// What a user is.
-#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UserKind {
     /// A person.
@@ -53,7 +54,7 @@ pub enum UserKind {
 }
 
 /// What is known of a person. Everything here is personal data.
-#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Given name.
@@ -94,15 +95,12 @@ impl Stored for User {}
 
 impl Resource for User {
     const KIND: Kind = Kind::User;
+    const AREA: Area = Area::User;
     const SEARCH: &'static [&'static str] = &["email", "name", "username"];
     const PERSONAL: &'static [u16] = &[0, 1];
     type Parent = Organization;
     /// The person's key, wrapped by the instance's data key.
     type Birth = person::NewKey;
-
-    fn area(&self) -> Area {
-        Area::User
-    }
 
     fn owner(id: &Id) -> Option<&Id> {
         Some(id)

@@ -9,6 +9,7 @@ mod golden;
 mod invariants;
 mod keys;
 mod matrix;
+mod nouns;
 mod properties;
 mod recorded;
 mod requests;

@@ -12,15 +12,19 @@ use identity::command::{COMMANDS, Command, RESOURCES};
 use identity::credential::password::SetPassword;
 use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
+use identity::credential::service_key::{PublicJwk, ServiceKey};
 use identity::credential::throttle::{FailPassword, Unlock};
 use identity::encoding::encode;
 use identity::envelope::{Caller, Envelope, Remember};
 use identity::execute::Outcome;
+use identity::group::Group;
+use identity::group::member::GroupMember;
 use identity::id::{Hash, Id, InstanceId, SYSTEM};
 use identity::instance::domain::Domain;
 use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
 use identity::instance::{CreateInstance, SetInstanceState};
 use identity::level::RaiseLevel;
+use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
 use identity::name::HostName;
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
@@ -184,6 +188,40 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
     .collect()
 }
 
+fn of_people(world: &mut World, acme: &Tenant) -> Vec<Line> {
+    let (instance, o) = (acme.instance, &acme.organization);
+    let group = |text: &str| Group { name: name(text), description: None };
+    let member = |user: &Id| GroupMember { user: user.clone() };
+    let metadata = |text: &str| UserMetadata {
+        key: MetadataKey::parse(text).unwrap(),
+        value: MetadataValue::new(b"v").unwrap(),
+    };
+    let of_organization = |text: &str| {
+        let UserMetadata { key, value } = metadata(text);
+        OrganizationMetadata { key, value }
+    };
+    let jwk = crypto::testing::signing_key(crypto::Alg::EdDsa).public_jwk().key.canonical();
+    let key = ServiceKey { jwk: PublicJwk::parse(&jwk).unwrap(), expires: None };
+    let (user, service) = (&acme.user.id, &acme.service.id);
+    world.create(instance, &id("gr"), o, group("staff"));
+    world.create(instance, &id("gm"), &id("gr"), member(user));
+    world.create(instance, &id("um"), user, metadata("k"));
+    world.create(instance, &id("om"), o, of_organization("k"));
+    world.create(instance, &id("sk"), service, key.clone());
+    let members = (member(service), (), member(user));
+    let of_organizations = (of_organization("x"), (), of_organization("y"));
+    [
+        four(instance, o, &id("gr"), (group("x"), (), group("y")), "SIO", "SIO"),
+        four(instance, &id("gr"), &id("gm"), members, "SIO", "SIO"),
+        four(instance, user, &id("um"), (metadata("x"), (), metadata("y")), "SIO", "SIO"),
+        four(instance, o, &id("om"), of_organizations, "SIO", "SIO"),
+        four(instance, service, &id("sk"), (key.clone(), (), key), "SIO", "SIO"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 fn others(world: &mut World, acme: &Tenant) -> Vec<Line> {
     let instance = acme.instance;
     let key = crypto::Secret::new([7; 32]);
@@ -242,6 +280,7 @@ fn matrix() -> (World, Tenants, Vec<Line>) {
     // So that the organization of the IAM owner may go.
     world.appoint(InstanceId(1), &tenants.globex.user.id, Within::Instance, AdministratorRole::IamOwner);
     let mut lines = resources(&mut world, &tenants.acme, &tenants.globex);
+    lines.extend(of_people(&mut world, &tenants.acme));
     lines.extend(others(&mut world, &tenants.acme));
     lines.extend(of_the_cluster(&mut world));
     (world, tenants, lines)

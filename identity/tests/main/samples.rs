@@ -16,17 +16,21 @@ use identity::command::Command;
 use identity::credential::password::{Password, ProvePassword, Renews, SetPassword};
 use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
+use identity::credential::service_key::{PublicJwk, ServiceKey};
 use identity::credential::throttle::{FailPassword, Throttle, Unlock};
 use identity::encoding::{encode, encode_row};
 use identity::envelope::Subject;
 use identity::event::{Event, Field, Value, What};
 use identity::execute::Seen;
 use identity::grant::code::{Answered, Code, IssueCode, RedeemCode};
+use identity::group::Group;
+use identity::group::member::GroupMember;
 use identity::id::{Fixed, Hash, Id, InstanceId};
 use identity::instance::domain::Domain;
 use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
 use identity::instance::{CreateInstance, Instance, SetInstanceState};
 use identity::level::RaiseLevel;
+use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
 use identity::name::{EmailAddress, HostName, LanguageTag, Username};
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
@@ -133,6 +137,32 @@ fn custom_role() -> CustomRole {
 
 fn personal_token() -> PersonalToken {
     PersonalToken { expires: Some(LATER) }
+}
+
+fn group() -> Group {
+    Group { name: name("Staff"), description: identity::name::Name::parse("Who works here").ok() }
+}
+
+fn member() -> GroupMember {
+    GroupMember { user: id("u1") }
+}
+
+fn user_metadata() -> UserMetadata {
+    UserMetadata {
+        key: MetadataKey::parse("badge").unwrap(),
+        value: MetadataValue::new(b"\0\xff 4711").unwrap(),
+    }
+}
+
+fn organization_metadata() -> OrganizationMetadata {
+    let UserMetadata { key, value } = user_metadata();
+    OrganizationMetadata { key, value }
+}
+
+fn service_key() -> ServiceKey {
+    // The public key of RFC 8037, appendix A.2.
+    let jwk = r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    ServiceKey { jwk: PublicJwk::parse(jwk).unwrap(), expires: Some(LATER) }
 }
 
 fn domain() -> Domain {
@@ -266,6 +296,11 @@ pub(crate) fn commands() -> Vec<Sample> {
     samples.extend(changes(grant(), ()));
     samples.extend(changes(custom_role(), ()));
     samples.extend(changes(personal_token(), TokenSecret { hash: hash(13) }));
+    samples.extend(changes(group(), ()));
+    samples.extend(changes(member(), ()));
+    samples.extend(changes(user_metadata(), ()));
+    samples.extend(changes(organization_metadata(), ()));
+    samples.extend(changes(service_key(), ()));
     samples.extend(changes(probe(), ()));
     samples
 }
@@ -332,6 +367,11 @@ pub(crate) fn records() -> Vec<Sample> {
         record(grant()),
         record(custom_role()),
         record(personal_token()),
+        record(group()),
+        record(member()),
+        record(user_metadata()),
+        record(organization_metadata()),
+        record(service_key()),
         row(&TokenSecret { hash: hash(13) }),
         row(&session),
         row(&code),

@@ -11,13 +11,17 @@ use identity::cluster::token::RevokeJoinToken;
 use identity::credential::password::Renews;
 use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
+use identity::credential::service_key::{PublicJwk, ServiceKey};
 use identity::credential::throttle::{FailPassword, Unlock};
 use identity::envelope::Caller;
+use identity::group::Group;
+use identity::group::member::GroupMember;
 use identity::id::{Hash, Id, SYSTEM};
 use identity::instance::SetInstanceState;
 use identity::instance::domain::Domain;
 use identity::instance::lifetimes::{Lifetimes, SetLifetimes};
 use identity::level::RaiseLevel;
+use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
 use identity::name::HostName;
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
@@ -140,6 +144,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     world.create(instance, &id("m2"), &root, entry.clone());
     four(world, &owner, acme, &id("m2"), entry);
     more(world, &owner, acme, globex);
+    keepsakes(world, &owner, acme, &bob.id);
     four(world, &owner, acme, &bob.id, tenant::human("robert"));
 }
 
@@ -162,6 +167,31 @@ fn more(world: &mut World, owner: &Caller, acme: &Tenant, globex: &Tenant) {
     world.must(owner, instance, &Create { id: id("t2"), parent, spec, birth });
     let expires = Some(world.now.plus_secs(86_400));
     four(world, owner, acme, &id("t2"), PersonalToken { expires });
+}
+
+/// Groups and their members, metadata, keys; those of bob are left for the sweep that follows him.
+fn keepsakes(world: &mut World, owner: &Caller, acme: &Tenant, bob: &Id) {
+    let instance = acme.instance;
+    let group = |text: &str| Group { name: name(text), description: None };
+    world.create(instance, &id("gr2"), &acme.organization, group("staff"));
+    let member = GroupMember { user: acme.user.id.clone() };
+    world.create(instance, &id("gm2"), &id("gr2"), member.clone());
+    world.create(instance, &id("gm3"), &id("gr2"), GroupMember { user: bob.clone() });
+    four(world, owner, acme, &id("gm2"), member);
+    let value = |text: &str| MetadataValue::new(text.as_bytes()).unwrap();
+    let key = || MetadataKey::parse("a key").unwrap();
+    let of_user = |text: &str| UserMetadata { key: key(), value: value(text) };
+    world.create(instance, &id("um2"), &acme.user.id, of_user("one"));
+    world.create(instance, &id("um3"), bob, of_user("his"));
+    four(world, owner, acme, &id("um2"), of_user("two"));
+    let of_organization = |text: &str| OrganizationMetadata { key: key(), value: value(text) };
+    world.create(instance, &id("om2"), &acme.organization, of_organization("one"));
+    four(world, owner, acme, &id("om2"), of_organization("two"));
+    let jwk = crypto::testing::signing_key(crypto::Alg::Es256).public_jwk().key.canonical();
+    let service_key = ServiceKey { jwk: PublicJwk::parse(&jwk).unwrap(), expires: None };
+    world.create(instance, &id("sk2"), &acme.service.id, service_key.clone());
+    four(world, owner, acme, &id("sk2"), service_key);
+    four(world, owner, acme, &id("gr2"), group("crew"));
 }
 
 /// Changes a resource, switches it off and on, and deletes it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -312,17 +312,33 @@ impl Group {
 
 /// A clock that starts at a known time and then runs as fast as the test does.
 #[expect(clippy::disallowed_methods, reason = "this is the clock that the test goes by")]
+/// The clocks of all nodes that run, and how far they have come.
+#[derive(Default)]
+struct Clocks {
+    passed: Duration,
+    running: Vec<(Arc<ManualClock>, Arc<AtomicBool>)>,
+}
+
+/// A clock that shows what all others show, and goes on with them until it is told to stop. One thread moves all of
+/// them: with one each, a starved one would fall behind, and its node would be refused for a clock that is off.
 fn ticking_clock() -> (Arc<ManualClock>, Arc<AtomicBool>) {
-    let clock = Arc::new(ManualClock::new(NOW_MS));
-    let ticking = Arc::new(AtomicBool::new(true));
-    let (passing, still) = (clock.clone(), ticking.clone());
-    std::thread::spawn(move || {
-        const TICK: Duration = Duration::from_millis(5);
-        while still.load(Ordering::SeqCst) {
-            std::thread::sleep(TICK);
-            passing.pass(TICK);
-        }
+    static CLOCKS: LazyLock<Mutex<Clocks>> = LazyLock::new(|| {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::sleep(TICK);
+                let mut clocks = CLOCKS.lock().unwrap();
+                clocks.passed += TICK;
+                clocks.running.retain(|(_, ticking)| ticking.load(Ordering::SeqCst));
+                clocks.running.iter().for_each(|(clock, _)| clock.pass(TICK));
+            }
+        });
+        Mutex::default()
     });
+    const TICK: Duration = Duration::from_millis(5);
+    let mut clocks = CLOCKS.lock().unwrap();
+    let passed = u64::try_from(clocks.passed.as_millis()).unwrap();
+    let (clock, ticking) = (Arc::new(ManualClock::new(NOW_MS + passed)), Arc::new(AtomicBool::new(true)));
+    clocks.running.push((clock.clone(), ticking.clone()));
     (clock, ticking)
 }
 

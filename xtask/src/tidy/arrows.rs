@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api-core", &["crypto", "identity"]),
     ("api-pages", &["api-core", "crypto", "identity"]),
     ("api-oidc", &["api-core", "api-pages", "crypto", "identity"]),
-    ("api-management", &["api-core", "crypto", "identity"]),
+    ("api-management", &["api-core", "api-oidc", "crypto", "identity"]),
     ("conclave", ROOMS),
     ("cluster-tests", WITH_THE_PROCESS),
     ("benches", WITH_THE_PROCESS),

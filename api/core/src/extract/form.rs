@@ -48,6 +48,11 @@ impl Parameters {
         self.0.contains_key(name)
     }
 
+    /// The names of all.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Parses a query.
     pub fn of_query(query: Option<&str>) -> Result<Parameters, BadForm> {
         let query = query.unwrap_or_default();

@@ -58,9 +58,62 @@ fn the_thumbprint_is_that_of_rfc_7638() {
     assert!(jwk.verifier().is_ok());
 }
 
+fn ed() -> Value {
+    serde_json::to_value(signing_key(Alg::EdDsa).public_jwk()).unwrap()
+}
+
+#[test]
+fn the_ed25519_key_and_its_thumbprint_are_those_of_rfc_8037() {
+    let jwk = signing_key(Alg::EdDsa).public_jwk();
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    assert_eq!(jwk.key, PublicKey::Ed25519 { x: x.into() });
+    assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    let members =
+        json!({"kty": "OKP", "use": "sig", "alg": "EdDSA", "kid": "test-eddsa", "crv": "Ed25519", "x": x});
+    assert_eq!(ed(), members);
+}
+
+#[test]
+fn a_key_of_others_is_read_in_its_canonical_text_whatever_its_kid() {
+    for mut jwk in [ec(), rsa(), ed()] {
+        let full: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+        jwk.as_object_mut().unwrap().remove("kid");
+        let read = PublicKey::parse(&jwk.to_string()).unwrap();
+        assert_eq!((&read, read.alg()), (&full.key, full.alg));
+        assert_eq!(PublicKey::parse(&read.canonical()), Ok(read));
+    }
+}
+
+#[test]
+fn a_key_of_others_is_refused_by_its_form() {
+    let modulus = |bytes: usize| {
+        let mut n = vec![0xff; bytes];
+        n[0] = 0xc1;
+        b64url(&n)
+    };
+    let refused = |jwk: Value| assert!(PublicKey::parse(&jwk.to_string()).is_err(), "{jwk}");
+    assert!(PublicKey::parse(&with(rsa(), "n", json!(modulus(512))).to_string()).is_ok());
+    for n in [modulus(513), modulus(1024), modulus(255), format!("{}=", modulus(256)), "\"".into()] {
+        refused(with(rsa(), "n", json!(n)));
+    }
+    for jwk in [ec(), ed()] {
+        for x in ["", "AAAA", "\",\"d\":\"", &b64url(&[1; 33])] {
+            refused(with(jwk.clone(), "x", json!(x)));
+        }
+    }
+    for jwk in [ec(), rsa(), ed()] {
+        refused(with(jwk.clone(), "d", json!("AAAA")));
+        refused(with(jwk.clone(), "use", json!("enc")));
+        refused(with(jwk.clone(), "more", json!("x".repeat(4096))));
+    }
+    for text in ["", "null", "[]", "{}", r#"{"kty":"oct","k":"AAAA"}"#, "-----BEGIN PUBLIC KEY-----"] {
+        assert!(PublicKey::parse(text).is_err(), "{text}");
+    }
+}
+
 #[test]
 fn what_was_written_is_read() {
-    for jwk in [ec(), rsa()] {
+    for jwk in [ec(), rsa(), ed()] {
         let read: Jwk = serde_json::from_value(jwk.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), jwk);
         assert!(read.verifier().is_ok());
@@ -86,6 +139,7 @@ fn a_private_or_symmetric_key_is_refused() {
     for member in ["d", "k", "p", "q"] {
         unreadable(with(ec(), member, json!("AAAA")));
         unreadable(with(rsa(), member, json!("AAAA")));
+        unreadable(with(ed(), member, json!("AAAA")));
     }
     unreadable(json!({"kty": "oct", "kid": "k", "k": "AAAA"}));
 }
@@ -101,6 +155,8 @@ fn a_key_of_another_use_or_kind_is_refused() {
     unreadable(with(ec(), "crv", json!("secp256k1")));
     unreadable(with(ec(), "kty", json!("RSA")));
     unreadable(with(ec(), "kty", json!("OKP")));
+    unreadable(with(ed(), "crv", json!("Ed448")));
+    unreadable(with(ed(), "alg", json!("ES256")));
     unreadable(with(ec(), "y", json!(null)));
     unreadable(with(rsa(), "e", json!(null)));
     unreadable(with(ec(), "kid", json!(null)));

@@ -1,0 +1,220 @@
+//! A request: whose instance, who asks, from which state it is answered, and how its writes are sent.
+
+use crate::error::Problem;
+use crate::position::{self, AT_LEAST};
+use api_core::extract::tenant::{Tenant, tenant};
+use api_core::secrets;
+use api_core::service::Request;
+use api_core::{Freshness, Position, Service, Submitted, View};
+use api_oidc::bearer::{self, Alive};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use identity::command::Command;
+use identity::credential::personal_token;
+use identity::envelope::{Caller, Remember};
+use identity::id::{Fixed, Hash, Id};
+use identity::permission::MANAGEMENT_SCOPE;
+use identity::reader::{No, Reader};
+use identity::see::Eyes;
+
+/// What names a request whose repetition is to have no second effect.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The prefix of personal access tokens.
+pub const PERSONAL_TOKEN: &str = "cnv_pat_";
+
+/// A request of a caller whose credential is alive.
+pub struct Ask {
+    /// The hands of the node.
+    pub service: Service,
+    /// Whose instance.
+    pub tenant: Tenant,
+    /// The state that answers: no older than the bound, and than the caller has asked for.
+    pub view: View,
+    /// Who asks.
+    pub caller: Caller,
+    /// The path and method, for an Idempotency-Key.
+    route: String,
+    /// The Idempotency-Key, if there is one.
+    key: Option<String>,
+    /// The revision that must be the present one, if one is named.
+    if_match: Option<u64>,
+}
+
+impl FromRequestParts<Service> for Ask {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Ask, Problem> {
+        let headers = &parts.headers;
+        let key = one(headers, &IDEMPOTENCY_KEY)?.map(idempotency_key).transpose()?;
+        let if_match = one(headers, &header::IF_MATCH)?.map(revision).transpose()?.flatten();
+        let at_least = one(headers, &AT_LEAST)?.map(wanted_position).transpose()?;
+        let mut view = service.bounded().await?;
+        let tenant = tenant(service, &view, headers)?;
+        let caller = caller(service, &view, &tenant, headers).await?;
+        if let Some(wanted) = at_least {
+            if wanted.lineage != view.position.lineage || wanted.shard != view.position.shard {
+                let title = "the position is of another history of this cluster; read again without it";
+                return Err(Problem::new(StatusCode::CONFLICT, "other_lineage", title));
+            }
+            // What is asked for comes on top of the bound: a revocation is never older than that.
+            if view.position < wanted {
+                view = service.backend.view(Freshness::AtLeast(wanted)).await?;
+            }
+        }
+        let route = format!("{} {}", parts.method, parts.uri.path());
+        Ok(Ask { service: service.clone(), tenant, view, caller, route, key, if_match })
+    }
+}
+
+/// The value of a header that stands at most once.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let wrong = || {
+        let title = format!("the header {name} stands once, in visible ASCII");
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
+    };
+    if values.next().is_some() {
+        return Err(wrong());
+    }
+    value.to_str().map(Some).map_err(|_| wrong())
+}
+
+fn idempotency_key(text: &str) -> Result<String, Problem> {
+    Id::parse(text).map(|id| id.to_string()).map_err(|_| {
+        let title = "an Idempotency-Key is 1 to 200 visible ASCII characters";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
+    })
+}
+
+/// The revision of an entity tag (RFC 9110 §8.8.3): `*` names any.
+fn revision(text: &str) -> Result<Option<u64>, Problem> {
+    if text.trim() == "*" {
+        return Ok(None);
+    }
+    let tag = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    tag.and_then(|tag| tag.parse().ok()).map(Some).ok_or_else(|| {
+        let title = "If-Match takes one entity tag as an answer gave it, such as \"3\"";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
+    })
+}
+
+fn wanted_position(text: &str) -> Result<Position, Problem> {
+    position::read(text).ok_or_else(|| {
+        let title = "Conclave-At-Least takes a position as an answer gave it in Conclave-Position";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
+    })
+}
+
+/// Who asks, by the bearer token: an access token for management, or a personal access token.
+async fn caller(
+    service: &Service,
+    view: &View,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    let token = bearer::from_header(headers)?.ok_or(api_oidc::error::Error::TokenMissing)?;
+    if token.starts_with(PERSONAL_TOKEN) {
+        return personal(service, view, tenant, token).await;
+    }
+    let Alive { claims, user } = bearer::alive(service, view, tenant, token).await?;
+    let bearer = bearer::bearer_of(&claims).ok_or(api_oidc::error::Error::InvalidToken)?;
+    let scopes: Vec<String> = claims.scope.split(' ').map(str::to_owned).collect();
+    if !scopes.iter().any(|scope| scope == MANAGEMENT_SCOPE) {
+        let title = format!("the access token is not for management: ask for the scope {MANAGEMENT_SCOPE}");
+        return Err(Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", title));
+    }
+    Ok(Caller::bearer(user.id, Hash::of(claims.jti.as_bytes()), bearer.source, scopes))
+}
+
+async fn personal(service: &Service, view: &View, tenant: &Tenant, token: &str) -> Result<Caller, Problem> {
+    let invalid = || Problem::from(api_oidc::error::Error::InvalidToken);
+    let bound = secrets::parse_bound(PERSONAL_TOKEN, token).ok_or_else(invalid)?;
+    let look = |view: &View| personal_token::presented(&view.reader(tenant.instance), &bound.id, &bound.hash);
+    let owner = match look(view) {
+        // Another node may just have made it.
+        Err(No::Refused(_)) => look(&service.newest().await?),
+        found => found,
+    };
+    match owner {
+        Ok(owner) => Ok(Caller::personal(owner, bound.id)),
+        Err(No::Refused(_)) => Err(invalid()),
+        Err(No::Fault(fault)) => Err(fault.into()),
+    }
+}
+
+impl Ask {
+    /// The same request for one of its items: under an Idempotency-Key of its own.
+    #[must_use]
+    pub fn part(&self, place: usize) -> Ask {
+        let key = self.key.as_ref().map(|key| format!("{key} {place}"));
+        let (service, tenant, view) = (self.service.clone(), self.tenant.clone(), self.view.clone());
+        Ask {
+            service,
+            tenant,
+            view,
+            caller: self.caller.clone(),
+            route: self.route.clone(),
+            key,
+            if_match: None,
+        }
+    }
+
+    /// Reads of the instance.
+    pub fn reader(&self) -> Reader<'_> {
+        self.view.reader(self.tenant.instance)
+    }
+
+    /// What the caller sees.
+    pub fn eyes(&self) -> Eyes<'_> {
+        Eyes::new(self.reader(), &self.caller)
+    }
+
+    /// The revision that the caller has read, if he says so.
+    pub fn if_match(&self) -> Option<u64> {
+        self.if_match
+    }
+
+    /// The id of the calling user.
+    pub fn user(&self) -> Option<&Id> {
+        match &self.caller.subject {
+            identity::envelope::Subject::User(id) => Some(id),
+            identity::envelope::Subject::System
+            | identity::envelope::Subject::Operator
+            | identity::envelope::Subject::Nobody
+            | identity::envelope::Subject::Client(_) => None,
+        }
+    }
+
+    /// Sends a command of this request. `asked` is its body: under an Idempotency-Key, a repetition gets the first
+    /// reply, and another body is refused.
+    pub async fn submit<C: Command>(
+        &self,
+        command: &C,
+        asked: &[u8],
+    ) -> Result<Submitted<C::Reply>, Problem> {
+        let request = self.key.as_ref().map(|key| {
+            let instance = self.tenant.instance.0.to_be_bytes();
+            let user = self.user().map(Id::as_str).unwrap_or_default();
+            let named = [user, &self.route, key].join("\n");
+            let name = Hash::of(&[instance.as_slice(), named.as_bytes()].concat());
+            let mut id = [0; 16];
+            id.copy_from_slice(&name.0[..16]);
+            Request { id: Fixed(id), remember: Remember::Key { asked: Hash::of(asked) } }
+        });
+        let sent = match request {
+            Some(request) => {
+                self.service.submit_as(self.tenant.instance, self.caller.clone(), command, request).await
+            }
+            None => self.service.submit(self.tenant.instance, self.caller.clone(), command).await,
+        };
+        Ok(sent?)
+    }
+
+    /// The state after a write of this request.
+    pub async fn after(&self, position: Position) -> Result<View, Problem> {
+        Ok(self.service.backend.view(Freshness::AtLeast(position)).await?)
+    }
+}

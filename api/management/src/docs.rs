@@ -1,0 +1,95 @@
+//! The API's own description: OpenAPI for programs, a page for people. Neither says anything about an instance, so both
+//! are open to everybody; the page loads nothing from elsewhere and runs no script.
+
+use crate::route::Route;
+use api_core::Service;
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The routes of this file, over the description of all others.
+pub fn router(routes: &[Route]) -> Router<Service> {
+    let description = crate::openapi::describe(routes);
+    let page: Arc<str> = page(&description, routes).into();
+    let text: Arc<str> = description.to_string().into();
+    Router::new()
+        .route("/api/openapi.json", get(async move || answer("application/json", &text)))
+        .route("/api/docs", get(async move || answer("text/html; charset=utf-8", &page)))
+}
+
+fn answer(kind: &'static str, text: &str) -> Response {
+    let mut response = text.to_owned().into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;\
+    color-scheme:light dark}h2{margin-top:2.5rem}summary{cursor:pointer;padding:.2rem 0}code,pre{font:14px/1.4 \
+    ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:.4rem}\
+    .method{display:inline-block;min-width:4.5em;font-weight:600}.may{opacity:.75}nav a{margin-right:1em}";
+
+/// A page of all routes: what each does, who may, and what it takes and gives.
+fn page(description: &Value, routes: &[Route]) -> String {
+    let mut groups: Vec<&str> = Vec::new();
+    for route in routes {
+        if !groups.contains(&route.group) {
+            groups.push(route.group);
+        }
+    }
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>Conclave management API</title><style>{STYLE}</style>\
+         <h1>Conclave management API</h1><p>{}</p><p>For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p><nav>",
+        escaped(description["info"]["description"].as_str().unwrap_or_default())
+    );
+    for group in &groups {
+        let _ = write!(html, "<a href=\"#{0}\">{0}</a> ", escaped(group));
+    }
+    html += "</nav>";
+    for group in groups {
+        let _ = write!(html, "<h2 id=\"{0}\">{0}</h2>", escaped(group));
+        for route in routes.iter().filter(|route| route.group == group) {
+            html += &entry(description, route);
+        }
+    }
+    html + "</html>"
+}
+
+fn entry(description: &Value, route: &Route) -> String {
+    let method = route.method.as_str();
+    let operation = &description["paths"][&route.path][method.to_ascii_lowercase()];
+    let mut html = format!(
+        "<details><summary><span class=\"method\">{method}</span> <code>{}</code> {} <span class=\"may\">({})</span>\
+         </summary>",
+        escaped(&route.path),
+        escaped(&route.summary),
+        escaped(&route.permission)
+    );
+    for (name, about) in route.query {
+        let _ = write!(html, "<p><code>?{}=</code> {}</p>", escaped(name), escaped(about));
+    }
+    let schema = |title: &str, schema: &Value| match serde_json::to_string_pretty(schema) {
+        Ok(text) if !schema.is_null() => format!("<p>{title}</p><pre>{}</pre>", escaped(&text)),
+        Ok(_) | Err(_) => String::new(),
+    };
+    html += &schema("Takes", &operation["requestBody"]["content"]["application/json"]["schema"]);
+    let answer = &operation["responses"][route.status.as_str()];
+    html += &schema(
+        &format!("Answers {}", route.status.as_u16()),
+        &answer["content"]["application/json"]["schema"],
+    );
+    html + "</details>"
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

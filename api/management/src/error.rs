@@ -1,0 +1,253 @@
+//! Errors of the management API as problems (RFC 9457): a status, a stable code for programs, a text that says what to do.
+
+use api_core::bootstrap;
+use api_core::extract::tenant::NoTenant;
+use api_core::passwords::PasswordError;
+use api_core::sealed_state::SealError;
+use api_core::{SubmitError, Unavailable};
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use identity::reader::No;
+use identity::refusal::Refusal;
+use identity::tables::Fault;
+use serde_json::{Value, json};
+
+/// A problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: String,
+    fields: Vec<Field>,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its path in the body, such as `kind.human.email`.
+    pub field: String,
+    /// What it should be.
+    pub reason: String,
+}
+
+impl Problem {
+    /// A problem without fields.
+    pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Problem {
+        Problem { status, code, title: title.into(), fields: Vec::new() }
+    }
+
+    /// 400 with what is wrong with the fields of the body.
+    pub fn fields(fields: Vec<Field>) -> Problem {
+        let title = "the body has fields that can't be taken";
+        Problem { fields, ..Problem::new(StatusCode::BAD_REQUEST, "invalid_body", title) }
+    }
+
+    /// 400 about one field.
+    pub fn field(field: &str, reason: impl Into<String>) -> Problem {
+        Problem::fields(vec![Field { field: field.to_owned(), reason: reason.into() }])
+    }
+
+    /// 404: it does not exist, or not for this caller; which of both is not told.
+    pub fn not_found() -> Problem {
+        Refusal::NotFound.into()
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Its JSON, as it stands in answers and in results of bulk requests.
+    pub fn json(&self) -> Value {
+        let mut body = json!({
+            "type": "about:blank",
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "title": self.title,
+        });
+        if !self.fields.is_empty() {
+            let fields = self.fields.iter().map(|at| json!({ "field": at.field, "reason": at.reason }));
+            body["errors"] = fields.collect();
+        }
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.json().to_string()).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = "Bearer realm=\"conclave\", error=\"invalid_token\"";
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        Problem::new(status(refusal), refusal.code(), refusal.to_string())
+    }
+}
+
+fn status(refusal: Refusal) -> StatusCode {
+    use Refusal as R;
+    match refusal {
+        R::NotFound => StatusCode::NOT_FOUND,
+        R::CallerNotAlive => StatusCode::UNAUTHORIZED,
+        R::NotPermitted | R::ExceedsOwn => StatusCode::FORBIDDEN,
+        R::RevisionChanged => StatusCode::PRECONDITION_FAILED,
+        R::RequestIdReused
+        | R::AlreadyExists
+        | R::ParentNotActive
+        | R::NotActive
+        | R::LastOwner
+        | R::LimitReached
+        | R::InUse
+        | R::CredentialChanged
+        | R::RequestUsed
+        | R::SessionNotAlive
+        | R::NotDue
+        | R::LastVoter
+        | R::JoinTokenUsed
+        | R::LevelNotSupported
+        | R::NodeRemoved => StatusCode::CONFLICT,
+        R::NoSuchRole
+        | R::InvalidSpec
+        | R::CodeUnknown
+        | R::CodeMismatch
+        | R::FamilyNotAlive
+        | R::FlowNotAllowed
+        | R::NoRole
+        | R::JoinTokenInvalid => StatusCode::BAD_REQUEST,
+        R::Locked => StatusCode::TOO_MANY_REQUESTS,
+        R::Expired | R::DeadlineTooFar | R::InstanceNotActive => StatusCode::SERVICE_UNAVAILABLE,
+        R::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// 500, with the reason in the operator's log only.
+pub(crate) fn internal(reason: impl std::fmt::Display) -> Problem {
+    tracing::error!(%reason, "a request of the management API failed");
+    Refusal::Internal.into()
+}
+
+fn unavailable() -> Problem {
+    let title = "the cluster can't answer now; try again";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)
+}
+
+impl From<No> for Problem {
+    fn from(no: No) -> Problem {
+        match no {
+            No::Refused(refusal) => refusal.into(),
+            No::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Problem {
+        internal(fault)
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(_: Unavailable) -> Problem {
+        unavailable()
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Problem {
+        match error {
+            SubmitError::Refused(refusal) => refusal.into(),
+            SubmitError::NotApplied(_) | SubmitError::Unknown(_) => unavailable(),
+        }
+    }
+}
+
+impl From<NoTenant> for Problem {
+    fn from(_: NoTenant) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "no_instance", "no instance has this host name")
+    }
+}
+
+impl From<bootstrap::Error> for Problem {
+    fn from(error: bootstrap::Error) -> Problem {
+        match error {
+            bootstrap::Error::Submit(error) => error.into(),
+            bootstrap::Error::Unavailable(error) => error.into(),
+            bootstrap::Error::Password(error) => error.into(),
+            bootstrap::Error::Crypto(_) | bootstrap::Error::State(_) => internal(error),
+        }
+    }
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Problem {
+        match error {
+            PasswordError::Busy => unavailable(),
+            other => internal(other),
+        }
+    }
+}
+
+impl From<SealError> for Problem {
+    fn from(error: SealError) -> Problem {
+        internal(error)
+    }
+}
+
+impl From<api_oidc::error::Error> for Problem {
+    /// What is wrong with the token; the OAuth endpoints' other errors do not come up here.
+    fn from(error: api_oidc::error::Error) -> Problem {
+        use api_oidc::error::Error as E;
+        match error {
+            E::Unavailable => unavailable(),
+            E::NoInstance => NoTenant.into(),
+            E::InvalidRequest(text) => Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text),
+            E::TokenMissing => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "token_missing",
+                "send an access token or a personal access token in the Authorization header",
+            ),
+            E::InvalidClient
+            | E::InvalidGrant(_)
+            | E::UnauthorizedClient
+            | E::UnsupportedGrantType
+            | E::InvalidScope(_)
+            | E::InvalidToken
+            | E::InsufficientScope(_)
+            | E::TooLarge => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "the access token is expired, revoked or not one of ours",
+            ),
+            E::Internal => internal("the token could not be looked at"),
+        }
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(error: BytesRejection) -> Problem {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let title = "a request body has at most 1 MiB";
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title);
+        }
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_body", "the body ended too early")
+    }
+}

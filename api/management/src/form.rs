@@ -1,0 +1,126 @@
+//! The JSON form of a resource: its own values, flat, with what all resources have. Nothing of a noun stands here.
+
+use crate::error::{Field, Problem};
+use crate::noun::Noun;
+use axum::http::{HeaderMap, StatusCode, header};
+use identity::id::Id;
+use identity::record::{Record, State};
+use identity::resource::Parent;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// The names that every resource has besides its own values.
+pub const COMMON: [&str; 5] = ["id", "state", "revision", "created", "changed"];
+
+/// The word for what a noun hangs under; nothing for what hangs under the instance.
+pub fn parent_word<T: Noun>() -> Option<&'static str> {
+    (T::Parent::KIND != identity::record::Kind::Instance).then(|| T::Parent::KIND.word())
+}
+
+/// A resource as it is shown.
+pub fn shown<T: Noun>(record: &Record<T>) -> Result<Value, Problem> {
+    let mut members = Map::new();
+    members.insert("id".into(), json!(record.id));
+    if let Some(word) = parent_word::<T>() {
+        members.insert(word.into(), json!(record.parent));
+    }
+    members.insert("state".into(), state_word(record.state).into());
+    members.insert("revision".into(), record.revision.into());
+    members.insert("created".into(), record.created.rfc3339().into());
+    members.insert("changed".into(), record.changed.rfc3339().into());
+    for (name, value) in values(&record.spec)? {
+        members.insert(name, value);
+    }
+    Ok(Value::Object(members))
+}
+
+/// A resource's own values.
+pub fn values<T: Noun>(spec: &T) -> Result<Map<String, Value>, Problem> {
+    match serde_json::to_value(spec) {
+        Ok(Value::Object(values)) => Ok(values),
+        Ok(_) => Err(crate::error::internal("a resource is no object")),
+        Err(error) => Err(crate::error::internal(error)),
+    }
+}
+
+/// The word for a state.
+pub fn state_word(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Inactive => "inactive",
+        State::Deleted => "deleted",
+    }
+}
+
+/// The object in a body.
+pub fn object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !["application/json", "application/merge-patch+json"].contains(&essence) {
+        let title = "send the body as application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_body", "the body is a JSON object")),
+        Err(error) => {
+            let title = format!("the body is no JSON: line {}, column {}", error.line(), error.column());
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_body", title))
+        }
+    }
+}
+
+/// A body's members as a typed value; what is wrong is told by its path.
+pub fn typed<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        let field = if path == "." { named_in(&reason).unwrap_or_default() } else { path };
+        Problem::fields(vec![Field { field, reason }])
+    })
+}
+
+/// The field that serde names in backticks when it is missing or unknown.
+fn named_in(reason: &str) -> Option<String> {
+    reason.split('`').nth(1).map(str::to_owned)
+}
+
+/// Takes an identifier out of a body.
+pub fn take_id(members: &mut Map<String, Value>, name: &str) -> Result<Option<Id>, Problem> {
+    match members.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => {
+            Id::parse(&text).map(Some).map_err(|error| Problem::field(name, error.to_string()))
+        }
+        Some(_) => Err(Problem::field(name, "a text")),
+    }
+}
+
+/// Drops what an answer says of a resource besides its values, so that what was got may be sent back changed.
+pub fn drop_common<T: Noun>(members: &mut Map<String, Value>) {
+    for name in COMMON {
+        members.remove(name);
+    }
+    if let Some(word) = parent_word::<T>() {
+        members.remove(word);
+    }
+}
+
+/// Lays a merge patch over values (RFC 7396): null takes a value away.
+pub fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(members) = target else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            members.remove(&name);
+        } else {
+            merge(members.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The description of the API (OpenAPI 3.1), made of the routes themselves.
+
+use crate::route::{Route, Schema};
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+/// The description of these routes.
+pub fn describe(routes: &[Route]) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let mut paths: Map<String, Value> = Map::new();
+    for route in routes {
+        let operation = operation(route, &mut generator);
+        let path = paths.entry(route.path.clone()).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = operation;
+    }
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert("Problem".into(), problem());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Conclave management API",
+            "version": "v1",
+            "description": ABOUT,
+        },
+        "security": [{ "bearer": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An access token with the scope urn:zitadel:iam:org:project:id:zitadel:aud, or a \
+                                personal access token of a service account",
+            } },
+            "parameters": parameters(),
+            "headers": headers(),
+        },
+    })
+}
+
+const ABOUT: &str = "Every resource of Conclave. Any node answers. Each answer carries Conclave-Position; a request \
+    with that value in Conclave-At-Least is answered from no older a state, by whichever node. Lists take limit, cursor, \
+    sort and filter (the grammar of SCIM, RFC 7644 §3.4.2.2, over indexed attributes). Writes take If-Match with the \
+    entity tag of an answer, and Idempotency-Key, which is remembered for a day. Errors are problems (RFC 9457) with a \
+    stable code.";
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let mut parameters: Vec<Value> = names_in(&route.path)
+        .map(|name| {
+            let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
+        .collect();
+    for (name, about) in route.query {
+        let schema = match *name {
+            "limit" => json!({ "type": "integer", "minimum": 1, "maximum": crate::query::LIMIT_MAX }),
+            _ => json!({ "type": "string" }),
+        };
+        parameters.push(json!({ "name": name, "in": "query", "description": about, "schema": schema }));
+    }
+    parameters.push(json!({ "$ref": "#/components/parameters/AtLeast" }));
+    if route.method != axum::http::Method::GET {
+        parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
+        parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
+    }
+    let mut schema = |schema: Schema| schema(generator);
+    let mut answer = json!({
+        "description": "It was done.",
+        "headers": { "Conclave-Position": { "$ref": "#/components/headers/Position" } },
+    });
+    if let Some(shape) = route.answer {
+        answer["content"] = json!({ "application/json": { "schema": schema(shape) } });
+    }
+    let problem = json!({
+        "description": "It was not: the problem says why, and what to do.",
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let mut operation = json!({
+        "operationId": route.operation,
+        "tags": [route.group],
+        "summary": route.summary,
+        "x-permission": route.permission,
+        "parameters": parameters,
+        "responses": { route.status.as_str(): answer, "default": problem },
+    });
+    if let Some(shape) = route.body {
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema(shape) } } });
+    }
+    operation
+}
+
+/// The parameters of a path.
+fn names_in(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn parameters() -> Value {
+    let header = |name: &str, about: &str| {
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+        json!({ "name": name, "in": "header", "description": about, "schema": schema })
+    };
+    json!({
+        "AtLeast": header("Conclave-At-Least", "Answer from no older a state than this position."),
+        "IdempotencyKey": header("Idempotency-Key", "A repetition within a day under this key has no second effect."),
+        "IfMatch": header("If-Match", "The entity tag that the resource must still have."),
+    })
+}
+
+fn headers() -> Value {
+    let about = "Up to where of the log this answer is true; opaque.";
+    json!({ "Position": { "description": about, "schema": { "type": "string" } } })
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "type": { "type": "string" },
+            "status": { "type": "integer" },
+            "code": { "type": "string", "description": "stable: for programs" },
+            "title": { "type": "string", "description": "for people" },
+            "errors": { "type": "array", "items": {
+                "type": "object",
+                "properties": { "field": { "type": "string" }, "reason": { "type": "string" } },
+                "required": ["field", "reason"],
+            } },
+        },
+        "required": ["type", "status", "code", "title"],
+    })
+}

@@ -1,0 +1,102 @@
+//! The schemas of plain resources: what is sent when they are created, replaced or patched, and how they are shown.
+
+use crate::form::parent_word;
+use crate::noun::{Born, Noun};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+fn id() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$" })
+}
+
+/// The properties of a noun's values, and which of them must be there.
+fn properties<T: Noun>(generator: &mut SchemaGenerator) -> (Map<String, Value>, Vec<Value>) {
+    let schema = T::json_schema(generator).to_value();
+    let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    (properties, required)
+}
+
+fn object(properties: Map<String, Value>, required: Vec<Value>) -> Value {
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// What is sent to create one.
+pub fn create<T: Noun>(generator: &mut SchemaGenerator) -> Value {
+    let (mut members, mut required) = properties::<T>(generator);
+    if !<T::Birth as Born>::OWN_ID {
+        members.insert("id".into(), id());
+    }
+    if let Some(word) = parent_word::<T>().filter(|_| !T::UNDER) {
+        members.insert(word.into(), id());
+        required.push(word.into());
+    }
+    object(members, required)
+}
+
+/// What is sent to replace its values. What an answer says besides is taken too and means nothing.
+pub fn replace<T: Noun>(generator: &mut SchemaGenerator) -> Value {
+    let (members, required) = properties::<T>(generator);
+    object(members, required)
+}
+
+/// What is sent to change some of its values; null takes one away.
+pub fn patch<T: Noun>(generator: &mut SchemaGenerator) -> Value {
+    let (members, _) = properties::<T>(generator);
+    let optional =
+        members.into_iter().map(|(name, schema)| (name, json!({ "anyOf": [schema, { "type": "null" }] })));
+    object(optional.collect(), Vec::new())
+}
+
+/// How it is shown.
+pub fn shown<T: Noun>(generator: &mut SchemaGenerator) -> Value {
+    let (values, _) = properties::<T>(generator);
+    let mut members = Map::new();
+    members.insert("id".into(), id());
+    if let Some(word) = parent_word::<T>() {
+        members.insert(word.into(), id());
+    }
+    members.insert("state".into(), json!({ "enum": ["active", "inactive"] }));
+    members.insert("revision".into(), json!({ "type": "integer", "minimum": 1 }));
+    for moment in ["created", "changed"] {
+        members.insert(moment.into(), json!({ "type": "string", "format": "date-time" }));
+    }
+    members.extend(values);
+    // Who may create and not read is told the id and revision only.
+    json!({ "type": "object", "properties": members, "required": ["id", "revision"] })
+}
+
+/// How a new one is shown: with its secret, once, if it has one.
+pub fn made<T: Noun>(generator: &mut SchemaGenerator) -> Value {
+    let mut schema = shown::<T>(generator);
+    if <T::Birth as Born>::OWN_ID {
+        schema["properties"]["token"] = json!({ "type": "string", "description": "shown once" });
+    }
+    schema
+}
+
+/// A page of them.
+pub fn page<T: Noun>(generator: &mut SchemaGenerator) -> Value {
+    let item = shown::<T>(generator);
+    json!({
+        "type": "object",
+        "properties": { "items": { "type": "array", "items": item }, "next": { "type": "string" } },
+        "required": ["items"],
+        "additionalProperties": false,
+    })
+}
+
+/// The schema of any described type.
+pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    T::json_schema(generator).to_value()
+}
+
+/// Any object.
+pub fn any(_: &mut SchemaGenerator) -> Value {
+    json!({ "type": "object" })
+}

@@ -1,0 +1,114 @@
+//! Sessions of users: seen and ended by those who may.
+
+use crate::answer::{self, Answer};
+use crate::ask::Ask;
+use crate::error::Problem;
+use crate::query::{LIMIT_MAX, Params};
+use crate::route::Route;
+use axum::extract::{Path, RawQuery};
+use axum::http::{Method, StatusCode};
+use identity::id::Id;
+use identity::permission::{Area, Within};
+use identity::reader::No;
+use identity::record::Kind;
+use identity::refusal::Refusal;
+use identity::session::{self, EndSessionOf, Session};
+use identity::user::User;
+use schemars::SchemaGenerator;
+use serde_json::{Value, json};
+
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    let ok = StatusCode::OK;
+    vec![
+        Route::new(Method::GET, "/api/v1/users/{id}/sessions", list)
+            .called("list_sessions", "sessions")
+            .about("Lists the sessions of a user that count.", "session.read")
+            .query(&[("limit", "how many at most: 1 to 1000, 50 unless said")])
+            .gives(ok, page),
+        Route::new(Method::GET, "/api/v1/sessions/{id}", get)
+            .called("get_session", "sessions")
+            .about("Shows one session.", "session.read")
+            .gives(ok, schema),
+        Route::new(Method::DELETE, "/api/v1/sessions/{id}", end)
+            .called("end_session", "sessions")
+            .about("Ends one session and the tokens that came of it.", "session.delete"),
+    ]
+}
+
+async fn list(ask: Ask, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
+    let limit = Params::of(query.as_deref(), &["limit"])?.limit()?;
+    let user = Id::parse(&id).map_err(|_| Problem::not_found())?;
+    let (eyes, reader) = (ask.eyes(), ask.reader());
+    let user = eyes.find::<User>(&user)?;
+    if !eyes.may_read(Area::Session, &Within::Organization(user.parent.clone()))? {
+        return Err(Refusal::NotPermitted.into());
+    }
+    let mut items = Vec::new();
+    for id in reader.referring(Kind::User, &user.id, Kind::Session, LIMIT_MAX)? {
+        match session::live(&reader, &id) {
+            Ok(session) => items.push(shown(&id, &session)),
+            // It has ended, and waits for its sweep.
+            Err(No::Refused(_)) => {}
+            Err(No::Fault(fault)) => return Err(fault.into()),
+        }
+    }
+    items.truncate(limit);
+    Ok(answer::read(&ask.view, json!({ "items": items })))
+}
+
+/// A session that the caller sees.
+fn found(ask: &Ask, id: &str) -> Result<(Id, Session), Problem> {
+    let id = Id::parse(id).map_err(|_| Problem::not_found())?;
+    let session = session::live(&ask.reader(), &id).map_err(|no| no.or(Refusal::NotFound))?;
+    let place = Within::Organization(session.organization.clone());
+    if !ask.eyes().may_read(Area::Session, &place)? {
+        return Err(Problem::not_found());
+    }
+    Ok((id, session))
+}
+
+async fn get(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
+    let (id, session) = found(&ask, &id)?;
+    Ok(answer::read(&ask.view, shown(&id, &session)))
+}
+
+async fn end(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
+    let (session, _) = found(&ask, &id)?;
+    let done = ask.submit(&EndSessionOf { session }, b"").await?;
+    Ok(answer::nothing(done.position))
+}
+
+fn shown(id: &Id, session: &Session) -> Value {
+    json!({
+        "id": id,
+        "user": session.user,
+        "organization": session.organization,
+        "started": session.started,
+        "authenticated": session.authenticated,
+        "expires": session.expires,
+    })
+}
+
+fn schema(_: &mut SchemaGenerator) -> Value {
+    let moment = json!({ "type": "string", "format": "date-time" });
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" }, "user": { "type": "string" }, "organization": { "type": "string" },
+            "started": moment, "authenticated": moment, "expires": moment,
+        },
+        "required": ["id", "user", "organization", "started", "authenticated", "expires"],
+        "additionalProperties": false,
+    })
+}
+
+fn page(generator: &mut SchemaGenerator) -> Value {
+    let item = schema(generator);
+    json!({
+        "type": "object",
+        "properties": { "items": { "type": "array", "items": item } },
+        "required": ["items"],
+        "additionalProperties": false,
+    })
+}

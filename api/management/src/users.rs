@@ -1,0 +1,160 @@
+//! Users, beyond what all resources can: who am I, passwords, secrets, delays, and many at once.
+
+use crate::answer::{self, Answer};
+use crate::ask::Ask;
+use crate::bulk;
+use crate::error::{Problem, internal};
+use crate::form::{object, shown, typed};
+use crate::noun::already_done;
+use crate::route::Route;
+use crate::schema;
+use api_core::secrets;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, Method, StatusCode};
+use crypto::{Secret, draw};
+use identity::credential::password::{Password, SetPassword};
+use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
+use identity::credential::throttle::Unlock;
+use identity::id::{Hash, Id};
+use identity::refusal::Refusal;
+use identity::user::User;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+type Body = Result<Bytes, BytesRejection>;
+
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/api/v1/users/me", me)
+            .called("get_me", "users")
+            .about("Shows the calling user.", "the caller")
+            .gives(StatusCode::OK, schema::shown::<User>),
+        Route::new(Method::POST, "/api/v1/users/{id}/password", set_password)
+            .called("set_password", "users")
+            .about("Sets a person's password; his sessions and tokens end.", "user.credential.write")
+            .takes(schema::of::<NewPassword>),
+        Route::new(Method::POST, "/api/v1/users/{id}/unlock", unlock)
+            .called("unlock_user", "users")
+            .about("Lifts the delay after wrong passwords.", "user.credential.write"),
+        Route::new(Method::POST, "/api/v1/users/{id}/secret", new_service_secret)
+            .called("new_user_secret", "users")
+            .about(
+                "Gives a service account a new secret, shown once; the old one ends.",
+                "user.credential.write",
+            )
+            .gives(StatusCode::OK, secret_shown),
+        Route::new(Method::POST, "/api/v1/applications/{id}/secret", new_client_secret)
+            .called("new_application_secret", "applications")
+            .about("Gives an application a new secret, shown once; the old one ends.", "project.app.write")
+            .gives(StatusCode::OK, secret_shown),
+        Route::new(Method::POST, "/api/v1/users/bulk", bulk::create::<User>)
+            .called("create_users", "users")
+            .about("Creates up to 1,000 users, each with a result of its own.", "user.create")
+            .takes(bulk::schema::<User>)
+            .gives(StatusCode::OK, bulk::results),
+        Route::new(
+            Method::POST,
+            "/api/v1/authorizations/bulk",
+            bulk::create::<identity::authorization::Authorization>,
+        )
+        .called("create_authorizations", "authorizations")
+        .about("Creates up to 1,000 authorizations, each with a result of its own.", "user.grant.create")
+        .takes(bulk::schema::<identity::authorization::Authorization>)
+        .gives(StatusCode::OK, bulk::results),
+    ]
+}
+
+fn secret_shown(_: &mut schemars::SchemaGenerator) -> serde_json::Value {
+    json!({
+        "type": "object",
+        "properties": { "client_id": { "type": "string" }, "client_secret": { "type": "string" } },
+        "required": ["client_id", "client_secret"],
+        "additionalProperties": false,
+    })
+}
+
+async fn me(ask: Ask) -> Result<Answer, Problem> {
+    let id = ask.user().cloned().ok_or(Refusal::NotFound)?;
+    let record = ask.eyes().find::<User>(&id)?;
+    Ok(answer::read(&ask.view, shown(&record)?).tagged(record.revision))
+}
+
+/// A new password.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// 1 to 200 characters; the instance's settings may ask for more.
+    #[schemars(length(min = 1, max = 200))]
+    password: String,
+}
+
+/// The longest password, in characters: hashing must have an end.
+const PASSWORD_CHARS_MAX: usize = 200;
+
+async fn set_password(
+    ask: Ask,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answer, Problem> {
+    let body = body?;
+    let NewPassword { password } = typed(object(&headers, &body)?)?;
+    if !(1..=PASSWORD_CHARS_MAX).contains(&password.chars().count()) {
+        return Err(Problem::field("password", "a password has 1 to 200 characters"));
+    }
+    let user = found_user(&ask, &id)?;
+    let service = &ask.service;
+    let phc = service.passwords.hash(Secret::new(password), draw(&*service.entropy)).await?;
+    let key = service.data_key_at(&ask.view, ask.tenant.instance)?;
+    let (aad, nonce) = (user.as_str().as_bytes(), draw(&*service.entropy));
+    let sealed = key.seal_key().seal(Password::PURPOSE, aad, nonce, phc.as_bytes());
+    let done = ask.submit(&SetPassword { user, sealed }, &body).await?;
+    Ok(answer::nothing(done.position))
+}
+
+/// A user whom the caller sees.
+fn found_user(ask: &Ask, id: &str) -> Result<Id, Problem> {
+    let id = Id::parse(id).map_err(|_| Problem::not_found())?;
+    Ok(ask.eyes().find::<User>(&id)?.id)
+}
+
+async fn unlock(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
+    let user = found_user(&ask, &id)?;
+    let done = ask.submit(&Unlock { user }, b"").await?;
+    Ok(answer::nothing(done.position))
+}
+
+async fn new_service_secret(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
+    let user = found_user(&ask, &id)?;
+    let (secret, hash) = secrets::mint(secrets::CLIENT_SECRET, &*ask.service.entropy);
+    let done = ask.submit(&SetServiceSecret { user: user.clone(), hash }, b"").await?;
+    shown_once(&ask, done.position, &user, (secret, hash)).await
+}
+
+async fn new_client_secret(ask: Ask, Path(id): Path<String>) -> Result<Answer, Problem> {
+    let id = Id::parse(&id).map_err(|_| Problem::not_found())?;
+    let application = ask.eyes().find::<identity::application::Application>(&id)?.id;
+    let (secret, hash) = secrets::mint(secrets::CLIENT_SECRET, &*ask.service.entropy);
+    let done = ask.submit(&SetClientSecret { application: application.clone(), hash }, b"").await?;
+    shown_once(&ask, done.position, &application, (secret, hash)).await
+}
+
+/// A secret that this very request has set; of a repetition nothing is shown, because the secret was another.
+async fn shown_once(
+    ask: &Ask,
+    position: api_core::Position,
+    owner: &Id,
+    (secret, hash): (Secret<String>, Hash),
+) -> Result<Answer, Problem> {
+    let view = ask.after(position).await?;
+    let reader = view.reader(ask.tenant.instance);
+    let kept = reader.row::<ClientSecret>(owner).map_err(internal)?;
+    if !kept.is_some_and(|kept| kept.hash.same(&hash)) {
+        return Err(already_done(owner));
+    }
+    Ok(answer::read(&view, json!({ "client_id": owner, "client_secret": secret.expose() })))
+}

@@ -49,10 +49,10 @@ impl Collection {
         let plural = self.noun.segment;
         match (self.noun.place, &self.parent) {
             (Place::Instance | Place::In(_), _) => Ok(format!("/api/v1/{plural}")),
-            (Place::Under(parent, _), Some(id)) => {
+            (Place::Under(parent, _) | Place::ListedUnder(parent), Some(id)) => {
                 Ok(format!("/api/v1/{}/{}/{plural}", noun(parent)?.segment, segment(id)))
             }
-            (Place::Under(parent, _), None) => {
+            (Place::Under(parent, _) | Place::ListedUnder(parent), None) => {
                 let many = self.noun.plural;
                 Err(Failure::new(Class::Usage, format_args!("{many} are a {parent}'s: name it by --parent")))
             }
@@ -75,7 +75,7 @@ impl Address {
     /// Reads what the command line says: `ID`, `PARENT/ID`, or `ID` with the parent apart.
     pub(super) fn read(noun: &'static Noun, id: &str, parent: Option<&str>) -> Outcome<Address> {
         let (parent, id) = match (noun.place, parent) {
-            (Place::Instance | Place::In(_), _) => (None, id),
+            (Place::Instance | Place::In(_) | Place::ListedUnder(_), _) => (None, id),
             (Place::Under(..), Some(parent)) => (Some(parent), id),
             // An id may have a stroke in it: then the parent has to be named apart.
             (Place::Under(above, key), None) => match id.split_once('/') {
@@ -101,8 +101,11 @@ impl Address {
 
     /// Where it is.
     pub(super) fn path(&self) -> Outcome<String> {
-        let collection = Collection { noun: self.noun()?, parent: self.parent.clone() };
-        Ok(format!("{}/{}", collection.path()?, segment(&self.id)))
+        let (noun, id) = (self.noun()?, segment(&self.id));
+        if let Place::ListedUnder(_) = noun.place {
+            return Ok(format!("/api/v1/{}/{id}", noun.segment));
+        }
+        Ok(format!("{}/{id}", Collection { noun, parent: self.parent.clone() }.path()?))
     }
 }
 
@@ -133,6 +136,7 @@ mod tests {
             ("role", "shop/a/b", None, "/api/v1/projects/shop/roles/a%2Fb"),
             ("user-metadata", "ada/shoe size", None, "/api/v1/users/ada/metadata/shoe%20size"),
             ("member", "team/ada", None, "/api/v1/groups/team/members/ada"),
+            ("session", "s/1", None, "/api/v1/sessions/s%2F1"),
             ("user", "..", None, "/api/v1/users/%2E%2E"),
             ("user", "a?b#c%", None, "/api/v1/users/a%3Fb%23c%25"),
         ] {

@@ -84,7 +84,7 @@ pub(super) struct Part {
 impl Api {
     /// The API that a command means: what the environment says, else the profile.
     pub(super) fn open(who: &Who, surroundings: &Surroundings) -> Outcome<Api> {
-        if let Some(token) = surroundings.token() {
+        if let Some(token) = surroundings.token()? {
             let url = surroundings.url().ok_or_else(|| {
                 Failure::new(Class::Usage, "CONCLAVE_API_TOKEN is for no node: set CONCLAVE_API_URL too")
             })?;
@@ -115,7 +115,11 @@ impl Api {
 
     /// Asks, and gives the answer's JSON; null where there is none.
     pub(super) async fn ask(&mut self, ask: Ask) -> Outcome<Value> {
-        let answer = self.answered(&ask).await?;
+        let mut answer = self.answered(&ask).await?;
+        // The cluster was restored from a copy, or made anew: there is no such state in it any more.
+        if problem::is_of_another_history(answer.status, &answer.body) && self.position.take().is_some() {
+            answer = self.answered(&ask).await?;
+        }
         if let Some(position) = answer.headers.get(POSITION).and_then(|value| value.to_str().ok()) {
             self.saw(position, &ask.method)?;
         }

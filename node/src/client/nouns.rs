@@ -13,6 +13,8 @@ pub(crate) enum Place {
     In(&'static str),
     /// A resource of this noun, whose path leads to it: `/projects/P/roles`. The field is the one that ends the path.
     Under(&'static str, &'static str),
+    /// A resource of this noun, under whose path they are listed; the path of one is its own: `/sessions/S`.
+    ListedUnder(&'static str),
 }
 
 /// A noun.
@@ -42,7 +44,7 @@ pub(crate) enum Declared {
 }
 
 use Declared::{InFiles, Never};
-use Place::{In, Instance, Under};
+use Place::{In, Instance, ListedUnder, Under};
 
 macro_rules! nouns {
     ($($word:literal $plural:literal $segment:literal $place:expr, $declared:ident, $columns:expr;)*) => {
@@ -71,7 +73,7 @@ nouns! {
     "administrator" "administrators" "administrators" Instance, InFiles, ["id", "user", "within", "roles", "state"];
     "token" "tokens" "tokens" Under("user", "id"), Never, ["id", "expires", "created", "state"];
     "key" "keys" "keys" Under("user", "id"), Never, ["id", "expires", "created", "state"];
-    "session" "sessions" "sessions" Instance, Never, ["id", "user", "created", "state"];
+    "session" "sessions" "sessions" ListedUnder("user"), Never, ["id", "user", "created", "state"];
 }
 
 /// The noun of a word, singular or plural.
@@ -94,7 +96,7 @@ pub(crate) fn help() -> String {
     for noun in NOUNS {
         text += &match noun.place {
             Instance => format!("  {}\n", noun.word),
-            In(parent) => format!("  {:<22} --parent is its {parent}\n", noun.word),
+            In(parent) | ListedUnder(parent) => format!("  {:<22} --parent is its {parent}\n", noun.word),
             Under(parent, key) => {
                 format!("  {:<22} under a {parent}, as {}/{}\n", noun.word, caps(parent), caps(key))
             }
@@ -117,7 +119,7 @@ impl Noun {
     pub(crate) fn parent(&self) -> Option<&'static str> {
         match self.place {
             Instance => None,
-            In(parent) | Under(parent, _) => Some(parent),
+            In(parent) | Under(parent, _) | ListedUnder(parent) => Some(parent),
         }
     }
 }

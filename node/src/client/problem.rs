@@ -49,6 +49,12 @@ pub(super) fn failure(status: StatusCode, body: &[u8]) -> Failure {
     Failure::new(class, printable(&text))
 }
 
+/// Whether the node knows nothing of the state that the request asked for, and never will.
+pub(super) fn is_of_another_history(status: StatusCode, body: &[u8]) -> bool {
+    let code = || serde_json::from_slice::<Problem>(body).map(|problem| problem.code);
+    status == StatusCode::CONFLICT && code().is_ok_and(|code| code == "other_lineage")
+}
+
 /// A gateway's answer, or that of a node without this part of the API.
 fn without_reason(status: StatusCode) -> Failure {
     let class = match class(status) {

@@ -111,7 +111,7 @@ async fn get(get: Get, surroundings: &Surroundings) -> Outcome<()> {
 }
 
 /// A filter that a parent is added to; a text in it is written as JSON writes it (RFC 7644 §3.4.2.2).
-fn within(parent: &str, id: &str, filter: Option<&str>) -> String {
+pub(super) fn within(parent: &str, id: &str, filter: Option<&str>) -> String {
     let mine = format!("{parent} eq {}", Value::from(id));
     match filter {
         Some(filter) => format!("{mine} and ({filter})"),
@@ -124,7 +124,7 @@ async fn create(create: Create, surroundings: &Surroundings) -> Outcome<()> {
     let mut values = values::given(&create.values, surroundings)?;
     let mut parent = create.parent;
     match (noun.place, &create.id) {
-        (Place::Instance | Place::In(_), Some(id)) => {
+        (Place::Instance | Place::In(_) | Place::ListedUnder(_), Some(id)) => {
             values.insert("id".into(), json!(id));
         }
         (Place::Under(_, key), Some(id)) => {

@@ -45,9 +45,17 @@ impl Surroundings {
         self.variable(URL)
     }
 
-    /// The token that the environment gives.
-    pub(super) fn token(&self) -> Option<String> {
-        self.variable(TOKEN)
+    /// The token that the environment gives. An empty one is refused and not taken for none: where a secret is missing,
+    /// a script must not go on in the name of whoever is signed in.
+    pub(super) fn token(&self) -> Outcome<Option<String>> {
+        let Some(token) = self.0.get(&OsString::from(TOKEN)) else { return Ok(None) };
+        match token.to_str() {
+            Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
+            Some(_) | None => {
+                let text = format_args!("{TOKEN} is set and holds no token: set it to one, or unset it");
+                Err(Failure::new(Class::Usage, text))
+            }
+        }
     }
 
     /// Where the profiles are (XDG Base Directory Specification).

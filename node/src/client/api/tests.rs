@@ -141,6 +141,21 @@ fn a_token_goes_to_the_node_that_it_is_for() {
         Ok(())
     };
     profiles.change(change).unwrap();
+    // Whoever has lost his token does not act in the name of the profile.
+    assert_eq!(class(&[("CONCLAVE_API_TOKEN", ""), ("HOME", home)]), Some(Class::Usage));
     let elsewhere = [("CONCLAVE_API_URL", "https://other.example"), ("HOME", home)];
     assert_eq!(class(&elsewhere), Some(Class::NotSignedIn));
+}
+
+#[tokio::test]
+async fn a_position_of_another_history_is_forgotten() {
+    let server = Server::start(|asked| match asked.header(AT_LEAST) {
+        Some(_) => Reply::problem(409, "other_lineage"),
+        None => Reply::json(200, json!({ "id": "a" })),
+    })
+    .await;
+    let mut api = api(&server);
+    api.position = Some("old".into());
+    assert!(api.find("/api/v1/users/a").await.unwrap().is_some());
+    assert_eq!(server.asked().len(), 2);
 }

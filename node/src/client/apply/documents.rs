@@ -148,7 +148,7 @@ fn require_declarable(noun: &Noun) -> Outcome<()> {
 fn own_fields(noun: &Noun) -> Vec<&'static str> {
     match noun.place {
         Place::Instance => vec!["id"],
-        Place::In(parent) => vec!["id", parent],
+        Place::In(parent) | Place::ListedUnder(parent) => vec!["id", parent],
         Place::Under(parent, key) => vec!["id", parent, key],
     }
 }

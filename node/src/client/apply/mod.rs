@@ -10,6 +10,7 @@ mod plan;
 use super::address::{Address, Collection};
 use super::api::{Api, Ask, Part};
 use super::nouns::{Place, noun};
+use super::resources::within;
 use super::sign_in::ask_line;
 use super::surroundings::Surroundings;
 use crate::cli::manage::Apply;
@@ -51,7 +52,12 @@ async fn extra(api: &mut Api, documents: &[Document]) -> Outcome<Vec<Address>> {
     for (word, parent) in plan::whole(documents) {
         let noun = noun(word)?;
         let collection = Collection { noun, parent: Some(parent.clone()) };
-        let mut items = api.list(&collection.path()?, Part::default()).await?;
+        let mut part = Part::default();
+        if let Place::In(field) = noun.place {
+            part.filter = Some(within(field, &parent, None));
+        }
+        let mut items = api.list(&collection.path()?, part).await?;
+        // Looked at once more: what is deleted must not hang on a node's reading of a filter.
         if let Place::In(field) = noun.place {
             items.retain(|item| item.get(field).and_then(Value::as_str) == Some(&parent));
         }
@@ -63,7 +69,7 @@ async fn extra(api: &mut Api, documents: &[Document]) -> Outcome<Vec<Address>> {
 fn confirm(plan: &Plan) -> Outcome<()> {
     let count = plan.deletes();
     if !std::io::stdin().is_terminal() {
-        let text = format_args!("{count} resources would be deleted and nobody can be asked: say --yes");
+        let text = format_args!("nobody can be asked whether {count} may be deleted: say --yes");
         return Err(Failure::new(Class::Usage, text));
     }
     let answer = ask_line(&format!("Delete {count} and do the rest? Write yes: "))?;
@@ -91,7 +97,7 @@ fn request(step: &Step) -> Outcome<Ask> {
             let noun = address.noun()?;
             let mut body: Map<String, Value> = values.clone();
             let own = match noun.place {
-                Place::Instance | Place::In(_) => "id",
+                Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
                 Place::Under(_, key) => key,
             };
             body.insert(own.to_owned(), json!(address.id));

@@ -176,7 +176,7 @@ pub(super) fn undeclared(
 ) -> Outcome<Vec<Address>> {
     let declared: BTreeSet<&Address> = documents.iter().map(|document| &document.address).collect();
     let key = match noun.place {
-        Place::Instance | Place::In(_) => "id",
+        Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
         Place::Under(_, key) => key,
     };
     let mut extra = Vec::new();

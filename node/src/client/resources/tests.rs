@@ -74,6 +74,7 @@ async fn a_list_is_asked_for_by_filter_and_order() {
             "limit=50&filter=organization+eq+%22a%5C%22b%22+and+%28name+pr%29",
         ),
         (&["get", "roles", "--parent", "shop"], "GET /api/v1/projects/shop/roles", "limit=50"),
+        (&["get", "sessions", "--parent", "ada"], "GET /api/v1/users/ada/sessions", "limit=50"),
         (&["history", "user", "ada", "--limit", "9"], "GET /api/v1/users/ada/history", "limit=9"),
     ] {
         let asked = asked(line).await.unwrap_or_else(|failure| panic!("{line:?}: {}", failure.text));
@@ -98,6 +99,7 @@ async fn what_makes_no_sense_asks_nothing() {
         &["get", "usr"][..],
         &["get", "roles"],
         &["get", "role", "admin"],
+        &["get", "sessions"],
         &["get", "users", "--parent", "acme", "ada", "--filter", "x"],
         &["get", "organizations", "--parent", "acme"],
         &["get", "users", "--limit", "x"],

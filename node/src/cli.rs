@@ -1,5 +1,7 @@
 //! The command line: what can be asked of the one program, in the words of its help.
 
+pub(crate) mod manage;
+
 use crate::admin::switch::Noun;
 use crate::config::keys;
 use crate::config::sources::Sources;
@@ -7,6 +9,7 @@ use crate::exit::{Class, Outcome};
 use crate::init::Files;
 use crate::output::Form;
 use clap::{Args, Parser, Subcommand};
+use manage::Manage;
 use std::path::PathBuf;
 
 /// An identity and access management system that needs nothing but itself.
@@ -74,6 +77,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Form,
     },
+    #[command(flatten)]
+    Manage(Manage),
 }
 
 /// What can be asked about join tokens. Each asks the node that runs on the data folder.

@@ -40,6 +40,11 @@ classes! {
     19 NotJoined "the cluster did not let this node in";
     20 Refused "the cluster refused what was asked; the message says why";
     21 NotFound "the cluster has nothing of that name";
+    22 NotSignedIn "nobody is signed in, or the node does not accept the sign-in any more";
+    23 Forbidden "the one who is signed in may not do that";
+    24 Conflict "it is there already, it was changed meanwhile, or something depends on it";
+    25 Invalid "the node does not take a value; the message names the field";
+    26 Unavailable "the node named by its address does not answer, or can't work now; try again";
 }
 
 /// The end of the process: its class, and one line that says what to do.

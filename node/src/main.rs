@@ -2,7 +2,8 @@
 //!
 //! It decides nothing about identities and knows no protocol: the domain is `identity`, endpoints are `api`. Reading
 //! order: [`cli`] (what can be asked), [`config`], [`folder`] (the node's own files), [`wire`] (the parts), [`serve`]
-//! (the life of a node), [`init`] and [`demo`] (its first content), [`exit`] (how it ends).
+//! (the life of a node), [`init`] and [`demo`] (its first content), [`client`] (the commands that speak to a node's
+//! management API), [`exit`] (how it ends).
 
 mod cli;
 mod config;
@@ -28,6 +29,7 @@ mod serve;
 mod votes;
 mod wire;
 
+mod client;
 mod demo;
 mod doctor;
 mod init;
@@ -99,6 +101,7 @@ fn run(command: Command) -> Outcome<()> {
             let config = configured(&options)?;
             on_runtime(async move { doctor::run(&config, deep, output).await })
         }
+        Command::Manage(command) => on_runtime(client::run(command)),
     }
 }
 

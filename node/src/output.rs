@@ -38,21 +38,25 @@ pub(crate) fn rows<const N: usize>(form: Form, header: [&str; N], rows: &[[Strin
 }
 
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = header.map(|word| word.chars().count());
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(|row| row.to_vec()));
+    aligned(&lines)
+}
+
+/// Lines whose cells stand under each other, however many they have.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+    let mut widths = Vec::new();
     for row in rows {
+        widths.resize(row.len().max(widths.len()), 0);
         for (width, text) in widths.iter_mut().zip(row) {
             *width = (*width).max(text.chars().count());
         }
     }
-    let line = |row: [&str; N]| {
-        let cells = row.iter().zip(widths).map(|(text, width)| format!("{text:width$}"));
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let mut lines = vec![line(header.map(|word| word).map(|word| word))];
-    lines.extend(
-        rows.iter().map(|row| line(std::array::from_fn(|at| row.get(at).map_or("", String::as_str)))),
-    );
-    lines.join("\n")
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A moment, in seconds since the Unix epoch, as RFC 3339 writes it in UTC.

@@ -23,8 +23,10 @@ impl Key {
 /// What every variable of ours begins with.
 pub(crate) const PREFIX: &str = "CONCLAVE_";
 
-/// Variables with our prefix that are not configuration: the file's own path, and two of the build's.
-pub(crate) const APART: &[&str] = &["CONCLAVE_CONFIG", "CONCLAVE_CACHE", "CONCLAVE_GOLDENS"];
+/// Variables with our prefix that are no configuration of a node: the file's own path, two of the build's, and two that
+/// the commands of the management API know.
+pub(crate) const APART: &[&str] =
+    &["CONCLAVE_CONFIG", "CONCLAVE_CACHE", "CONCLAVE_GOLDENS", "CONCLAVE_API_URL", "CONCLAVE_API_TOKEN"];
 
 macro_rules! keys {
     ($($constant:ident $name:literal $default:literal $about:literal;)*) => {

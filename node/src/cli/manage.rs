@@ -1,0 +1,270 @@
+//! The commands that speak to the management API of a node, wherever it runs: sign in, resources, whole sets of them.
+//!
+//! How they are carried out stands in `client`.
+
+use crate::output::Form;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// What can be asked of the management API.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Manage {
+    /// Sign in to a node and keep that in a profile, which the other commands use
+    Login(Login),
+    /// Sign out: end the tokens of a profile and forget them
+    Logout {
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Look at the profiles: which node, signed in how
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Show a resource, or list those of a kind
+    Get(Get),
+    /// Make a resource and show it; secrets that it comes with are shown this once
+    Create(Create),
+    /// Change values of a resource; those that are not named stay
+    Update(Update),
+    /// Delete a resource with all that hangs under it
+    Delete {
+        #[command(flatten)]
+        one: One,
+        /// Only if it still has this revision
+        #[arg(long, value_name = "NUMBER")]
+        revision: Option<u64>,
+    },
+    /// Let a resource count again that was deactivated
+    Activate {
+        #[command(flatten)]
+        one: One,
+    },
+    /// Let a resource count no more until it is activated
+    Deactivate {
+        #[command(flatten)]
+        one: One,
+    },
+    /// Give a user a password: it is asked for on the terminal, or read from a file or standard input
+    SetPassword {
+        /// The user's id
+        #[arg(value_name = "USER")]
+        user: String,
+        /// The file that the password stands in, without its line end; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a user try to sign in again who has failed too often
+    Unlock {
+        /// The user's id
+        #[arg(value_name = "USER")]
+        user: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Give a service account or an application another secret, shown this once; the one before ends
+    NewSecret {
+        #[command(flatten)]
+        one: One,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Show what happened to a resource, the newest first
+    History {
+        #[command(flatten)]
+        one: One,
+        /// At most so many
+        #[arg(long, value_name = "NUMBER", default_value_t = LIMIT)]
+        limit: usize,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Make the resources be as files say; a second run changes nothing
+    Apply(Apply),
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// How many of a list are shown when nobody says.
+const LIMIT: usize = 50;
+
+/// In whose name.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Who {
+    /// The profile; not given: the current one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+/// One resource.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct One {
+    /// Its kind, as `user` or `users`; `conclave get --help` lists them
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+    /// Its id; for what hangs under another resource PARENT/ID, as `my-project/admin` for a role
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// What it hangs under; ID is then its own alone
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+/// How one signs in.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Login {
+    /// Scheme, host and port of the issuer; not given: that of the profile, or http://localhost:8080
+    #[arg(value_name = "URL", env = "CONCLAVE_API_URL")]
+    pub(crate) url: Option<String>,
+    /// The profile; not given: `default`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Sign in with a browser elsewhere: print the address to open, and ask for the one at which it ended
+    #[arg(long, conflicts_with_all = ["client_secret_file", "token_file"])]
+    pub(crate) no_browser: bool,
+    /// Sign in as a service account whose client_id and client_secret stand in this JSON file, which must stay there
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Use the personal access token in this file, which must stay there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What can be asked of the profiles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// List them; a star marks the current one
+    List {
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Make one the current one
+    Use {
+        /// Its name
+        name: String,
+    },
+    /// Sign out of one and forget it
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// What to show.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = crate::client::nouns::help())]
+pub(crate) struct Get {
+    /// The kind, as `user` or `users`
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+    /// One of them; not given: a list. For what hangs under another resource PARENT/ID, as `my-project/admin`
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Those that hang under this resource
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+    /// Those that fit, as 'name sw "A" and state eq "active"'
+    #[arg(long, value_name = "FILTER", conflicts_with = "id")]
+    pub(crate) filter: Option<String>,
+    /// By which field; `-name` turns the order round
+    #[arg(long, value_name = "FIELD", conflicts_with = "id", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", default_value_t = LIMIT, conflicts_with_all = ["id", "all"])]
+    pub(crate) limit: usize,
+    /// All of them
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
+    /// The form of what is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Form,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+/// Values of a resource.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Values {
+    /// A file with the values, in JSON or TOML; `-` is standard input, in JSON
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Single values, as `name=Acme role_check=true roles='["admin"]'`: JSON where it is JSON, else text; a dot leads
+    /// into a value, and `null` takes it away
+    #[arg(long, value_name = "FIELD=VALUE", num_args = 1..)]
+    pub(crate) set: Vec<String>,
+}
+
+/// What to make.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Create {
+    /// Its kind, as `user`
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+    /// Its id; not given: one is made up. For what hangs under another resource PARENT/ID, as `my-project/admin`
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// What it hangs under: the organization of a user, the project of a role
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+    #[command(flatten)]
+    pub(crate) values: Values,
+    /// The form of what is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Form,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+/// What to change.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    pub(crate) one: One,
+    #[command(flatten)]
+    pub(crate) values: Values,
+    /// Only if it still has this revision
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) revision: Option<u64>,
+    /// The form of what is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Form,
+}
+
+/// Which files say how resources are to be.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Apply {
+    /// A file in JSON or TOML, or a folder of them
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) file: PathBuf,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Delete what the files do not name, of the kinds that they name, under the parents that they declare
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Delete without asking
+    #[arg(long, requires = "prune")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+/// A shell that can complete commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
+}

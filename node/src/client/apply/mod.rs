@@ -1,0 +1,118 @@
+//! `conclave apply`: makes the resources of a cluster be as files say.
+//!
+//! Four phases: read the files ([`documents`]), read what is there, plan ([`plan`], [`diff`]: pure), carry out. What a
+//! file does not name stays as it is, a field as well as a resource; `--prune` deletes resources, within bounds.
+
+mod diff;
+mod documents;
+mod plan;
+
+use super::address::{Address, Collection};
+use super::api::{Api, Ask, Part};
+use super::nouns::{Place, noun};
+use super::resources::within;
+use super::sign_in::ask_line;
+use super::surroundings::Surroundings;
+use crate::cli::manage::Apply;
+use crate::exit::{Class, Failure, Outcome};
+use crate::output::say;
+use documents::Document;
+use http::Method;
+use plan::{Doing, Plan, Step};
+use serde_json::{Map, Value, json};
+use std::io::IsTerminal;
+
+/// Carries out the command.
+pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()> {
+    // 1. The files.
+    let documents = documents::read(&apply.file, surroundings)?;
+    // 2. What is there.
+    let mut api = Api::open(&apply.who, surroundings)?;
+    let mut seen = Vec::new();
+    for document in &documents {
+        seen.push(api.find(&document.address.path()?).await?);
+    }
+    let extra = if apply.prune { extra(&mut api, &documents).await? } else { Vec::new() };
+    // 3. The plan.
+    let plan = Plan::of(&documents, seen, extra)?;
+    say(plan.shown());
+    if apply.plan || plan.steps.is_empty() {
+        return Ok(());
+    }
+    if plan.deletes() > 0 && !apply.yes {
+        confirm(&plan)?;
+    }
+    // 4. One step after the other.
+    perform(&mut api, &plan.steps).await
+}
+
+/// What is there and stands in no file, where the files are to be the whole of it.
+async fn extra(api: &mut Api, documents: &[Document]) -> Outcome<Vec<Address>> {
+    let mut extra = Vec::new();
+    for (word, parent) in plan::whole(documents) {
+        let noun = noun(word)?;
+        let collection = Collection { noun, parent: Some(parent.clone()) };
+        let mut part = Part::default();
+        if let Place::In(field) = noun.place {
+            part.filter = Some(within(field, &parent, None));
+        }
+        let mut items = api.list(&collection.path()?, part).await?;
+        // Looked at once more: what is deleted must not hang on a node's reading of a filter.
+        if let Place::In(field) = noun.place {
+            items.retain(|item| item.get(field).and_then(Value::as_str) == Some(&parent));
+        }
+        extra.extend(plan::undeclared(documents, noun, &parent, &items)?);
+    }
+    Ok(extra)
+}
+
+fn confirm(plan: &Plan) -> Outcome<()> {
+    let count = plan.deletes();
+    if !std::io::stdin().is_terminal() {
+        let text = format_args!("nobody can be asked whether {count} may be deleted: say --yes");
+        return Err(Failure::new(Class::Usage, text));
+    }
+    let answer = ask_line(&format!("Delete {count} and do the rest? Write yes: "))?;
+    if answer == "yes" { Ok(()) } else { Err(Failure::new(Class::Usage, "nothing was changed")) }
+}
+
+/// Carries out steps until one fails.
+async fn perform(api: &mut Api, steps: &[Step]) -> Outcome<()> {
+    for (done, step) in steps.iter().enumerate() {
+        let address = &step.address;
+        if let Err(failure) = api.ask(request(step)?).await {
+            let (why, all) = (failure.text, steps.len());
+            let text = format_args!("{address}: {why}; {done} of {all} steps were done, and none after that");
+            return Err(Failure::new(failure.class, text));
+        }
+        say(format_args!("{} {address}", step.doing.done()));
+    }
+    Ok(())
+}
+
+fn request(step: &Step) -> Outcome<Ask> {
+    let address = &step.address;
+    match &step.doing {
+        Doing::Make { values, parent } => {
+            let noun = address.noun()?;
+            let mut body: Map<String, Value> = values.clone();
+            let own = match noun.place {
+                Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
+                Place::Under(_, key) => key,
+            };
+            body.insert(own.to_owned(), json!(address.id));
+            if let (Place::In(field), Some(parent)) = (noun.place, parent) {
+                body.insert(field.to_owned(), json!(parent));
+            }
+            let path = Collection { noun, parent: address.parent.clone() }.path()?;
+            Ok(Ask::with(Method::POST, path, Value::Object(body)))
+        }
+        Doing::Change { patch, revision } => {
+            Ok(Ask::with(Method::PATCH, address.path()?, patch.clone()).at(*revision))
+        }
+        Doing::Delete => Ok(Ask::plain(Method::DELETE, address.path()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+use super::super::testing::{Reply, Server};
+use super::*;
+use crate::cli::manage::Who;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// A node that keeps resources by their paths, and refuses the name "bad".
+async fn node() -> Server {
+    let kept = Mutex::new(BTreeMap::<String, Value>::new());
+    Server::start(move |asked| {
+        let mut kept = kept.lock().unwrap();
+        let path = asked.path.clone();
+        if asked.json()["name"] == "bad" {
+            return Reply::problem(400, "invalid_body");
+        }
+        match asked.method.as_str() {
+            "POST" => {
+                let mut made = asked.json();
+                let id = made.get("key").or(made.get("id")).unwrap().as_str().unwrap().to_owned();
+                made["revision"] = json!(1);
+                kept.insert(format!("{path}/{id}"), made.clone());
+                Reply::json(201, made)
+            }
+            "PATCH" => {
+                let there = kept.get_mut(&path).unwrap();
+                for (name, value) in asked.json().as_object().unwrap() {
+                    there[name] = value.clone();
+                }
+                there["revision"] = json!(there["revision"].as_u64().unwrap() + 1);
+                Reply::json(200, there.clone())
+            }
+            "DELETE" => match kept.remove(&path) {
+                Some(_) => Reply::json(200, Value::Null),
+                None => Reply::problem(404, "not_found"),
+            },
+            _ if asked.query.contains("limit") => {
+                let within = |key: &&String| key.rsplit_once('/').is_some_and(|(above, _)| above == path);
+                let items: Vec<_> = kept.keys().filter(within).map(|key| kept[key].clone()).collect();
+                Reply::json(200, json!({ "items": items }))
+            }
+            _ => match kept.get(&path) {
+                Some(value) => Reply::json(200, value.clone()),
+                None => Reply::problem(404, "not_found"),
+            },
+        }
+    })
+    .await
+}
+
+async fn applied(server: &Server, dir: &Path, documents: Value, how: fn(&mut Apply)) -> Outcome<Vec<String>> {
+    let file = dir.join("all.json");
+    std::fs::write(&file, documents.to_string()).unwrap();
+    let mut apply = Apply { file, plan: false, prune: false, yes: false, who: Who::default() };
+    how(&mut apply);
+    let surroundings =
+        Surroundings::of([("CONCLAVE_API_URL", server.base.as_str()), ("CONCLAVE_API_TOKEN", "t")]);
+    let before = server.asked().len();
+    run(apply, &surroundings).await?;
+    Ok(writes(server, before))
+}
+
+fn writes(server: &Server, since: usize) -> Vec<String> {
+    server.asked()[since..].iter().filter(|asked| asked.method != "GET").map(|asked| asked.line()).collect()
+}
+
+fn shop() -> Value {
+    json!([
+        { "kind": "role", "id": "admin", "parent": "shop", "values": { "display_name": "Admin" } },
+        { "kind": "project", "id": "shop", "parent": "acme", "values": { "name": "Shop" } },
+        { "kind": "organization", "id": "acme", "values": { "name": "Acme" } },
+    ])
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let first = applied(&server, dir.path(), shop(), |_| {}).await.unwrap();
+    let expected =
+        ["POST /api/v1/organizations", "POST /api/v1/projects", "POST /api/v1/projects/shop/roles"];
+    assert_eq!(first, expected);
+    let project = server.asked().iter().find(|asked| asked.line() == expected[1]).unwrap().json();
+    assert_eq!(project, json!({ "id": "shop", "organization": "acme", "name": "Shop" }));
+    assert!(applied(&server, dir.path(), shop(), |_| {}).await.unwrap().is_empty());
+    let mut other = shop();
+    other[1]["values"]["name"] = json!("Store");
+    assert_eq!(
+        applied(&server, dir.path(), other.clone(), |_| {}).await.unwrap(),
+        ["PATCH /api/v1/projects/shop"]
+    );
+    let patch = server.asked().last().unwrap().clone();
+    assert_eq!((patch.header("if-match"), patch.json()), (Some("\"1\""), json!({ "name": "Store" })));
+    assert!(applied(&server, dir.path(), other, |_| {}).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_plan_writes_nothing() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    assert!(applied(&server, dir.path(), shop(), |apply| apply.plan = true).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_first_error_ends_it() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let mut bad = shop();
+    bad[1]["values"]["name"] = json!("bad");
+    let failure = applied(&server, dir.path(), bad, |_| {}).await.unwrap_err();
+    assert_eq!(failure.class, Class::Invalid);
+    assert!(
+        failure.text.contains("project shop") && failure.text.contains("1 of 3 steps"),
+        "{}",
+        failure.text
+    );
+    assert_eq!(writes(&server, 0), ["POST /api/v1/organizations", "POST /api/v1/projects"]);
+}
+
+#[tokio::test]
+async fn pruning_deletes_what_no_file_names_and_only_when_told() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let mut more = shop();
+    let all = more.as_array_mut().unwrap();
+    all.push(json!({ "kind": "role", "id": "old", "parent": "shop", "values": {} }));
+    all.push(json!({ "kind": "project", "id": "foreign", "parent": "other", "values": {} }));
+    applied(&server, dir.path(), more, |_| {}).await.unwrap();
+    assert!(applied(&server, dir.path(), shop(), |_| {}).await.unwrap().is_empty());
+    let yes = |apply: &mut Apply| (apply.prune, apply.yes) = (true, true);
+    assert_eq!(
+        applied(&server, dir.path(), shop(), yes).await.unwrap(),
+        ["DELETE /api/v1/projects/shop/roles/old"]
+    );
+    assert!(applied(&server, dir.path(), shop(), yes).await.unwrap().is_empty());
+}

@@ -1,0 +1,49 @@
+//! The command line of the management API: it speaks HTTP to any node, in the name of who is signed in.
+//!
+//! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
+//! [`nouns`] and `address` (what there is), `surroundings` and `profiles` (who asks), `sign_in`, `oauth` and `access` (by
+//! which token), `http`, `api` and `problem` (how), `values`, `resources` and `show` (one resource), `apply` (many).
+
+pub(crate) mod nouns;
+
+mod address;
+mod profiles;
+mod surroundings;
+
+mod access;
+mod oauth;
+mod sign_in;
+
+mod api;
+mod http;
+mod problem;
+
+mod apply;
+mod completions;
+mod password;
+mod resources;
+mod show;
+mod values;
+
+#[cfg(test)]
+mod testing;
+
+use crate::cli::manage::Manage;
+use crate::exit::Outcome;
+use surroundings::Surroundings;
+
+/// Carries out a command.
+pub(crate) async fn run(command: Manage) -> Outcome<()> {
+    let surroundings = Surroundings::gather();
+    match command {
+        Manage::Login(login) => sign_in::login(login, &surroundings).await,
+        Manage::Logout { who } => sign_in::logout(&who, &surroundings).await,
+        Manage::Profile(command) => sign_in::profile(command, &surroundings).await,
+        Manage::Apply(apply) => apply::run(apply, &surroundings).await,
+        Manage::Completions { shell } => {
+            completions::print(shell);
+            Ok(())
+        }
+        command => resources::run(command, &surroundings).await,
+    }
+}

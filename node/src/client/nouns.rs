@@ -1,0 +1,166 @@
+//! The nouns of the management API as the command line knows them: their words, where they stand, what a list shows.
+//!
+//! Their order is that in which they depend on each other: what stands above is made before and deleted after.
+
+use crate::exit::{Class, Failure, Outcome};
+
+/// What a noun hangs under, and how its paths say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing but the instance: `/users`.
+    Instance,
+    /// A resource of this noun, which a field of that name tells; paths don't: `/projects`.
+    In(&'static str),
+    /// A resource of this noun, whose path leads to it: `/projects/P/roles`. The field is the one that ends the path.
+    Under(&'static str, &'static str),
+    /// A resource of this noun, under whose path they are listed; the path of one is its own: `/sessions/S`.
+    ListedUnder(&'static str),
+}
+
+/// A noun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noun {
+    /// The word for one.
+    pub(crate) word: &'static str,
+    /// The word for many.
+    pub(crate) plural: &'static str,
+    /// The word for many in paths.
+    pub(crate) segment: &'static str,
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// The fields that a list shows.
+    pub(crate) columns: &'static [&'static str],
+    /// Whether files can say how it is to be.
+    pub(crate) declared: Declared,
+}
+
+/// Whether files can say how a resource is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declared {
+    /// They can.
+    InFiles,
+    /// It comes with a secret that is shown once, or comes about by itself: commands alone.
+    Never,
+}
+
+use Declared::{InFiles, Never};
+use Place::{In, Instance, ListedUnder, Under};
+
+macro_rules! nouns {
+    ($($word:literal $plural:literal $segment:literal $place:expr, $declared:ident, $columns:expr;)*) => {
+        /// All of them.
+        pub(crate) const NOUNS: &[Noun] = &[$(Noun {
+            word: $word, plural: $plural, segment: $segment, place: $place, columns: &$columns, declared: $declared,
+        },)*];
+    };
+}
+
+nouns! {
+    "organization" "organizations" "organizations" Instance, InFiles, ["id", "name", "domain", "state"];
+    "organization-metadata" "organization-metadata" "metadata" Under("organization", "key"), InFiles, ["key", "value"];
+    "custom-role" "custom-roles" "custom-roles" Instance, InFiles, ["id", "name", "permissions", "state"];
+    "project" "projects" "projects" In("organization"), InFiles, ["id", "name", "organization", "state"];
+    "role" "roles" "roles" Under("project", "key"), InFiles, ["key", "display_name", "group", "state"];
+    "application" "applications" "applications" In("project"), InFiles, ["id", "name", "kind", "project", "state"];
+    "user" "users" "users" In("organization"), InFiles, ["id", "username", "organization", "state"];
+    "user-metadata" "user-metadata" "metadata" Under("user", "key"), InFiles, ["key", "value"];
+    "group" "groups" "groups" In("organization"), InFiles, ["id", "name", "organization", "state"];
+    "member" "members" "members" Under("group", "user"), InFiles, ["user", "state"];
+    "project-grant" "project-grants" "project-grants" In("project"), InFiles,
+        ["id", "project", "organization", "roles", "state"];
+    "authorization" "authorizations" "authorizations" In("project"), InFiles,
+        ["id", "user", "project", "roles", "state"];
+    "administrator" "administrators" "administrators" Instance, InFiles, ["id", "user", "within", "roles", "state"];
+    "token" "tokens" "tokens" Under("user", "id"), Never, ["id", "expires", "created", "state"];
+    "key" "keys" "keys" Under("user", "id"), Never, ["id", "expires", "created", "state"];
+    "session" "sessions" "sessions" ListedUnder("user"), Never, ["id", "user", "created", "state"];
+}
+
+/// The noun of a word, singular or plural.
+pub(crate) fn noun(word: &str) -> Outcome<&'static Noun> {
+    let wanted = word.to_ascii_lowercase().replace('_', "-");
+    if let Some(noun) = NOUNS.iter().find(|noun| noun.word == wanted || noun.plural == wanted) {
+        return Ok(noun);
+    }
+    if wanted == "metadata" {
+        let text = "whose metadata? Write user-metadata or organization-metadata";
+        return Err(Failure::new(Class::Usage, text));
+    }
+    let near = crate::config::keys::nearest(&wanted, NOUNS.iter().map(|noun| noun.word));
+    Err(Failure::new(Class::Usage, format_args!("there is no kind \"{word}\"; the nearest is \"{near}\"")))
+}
+
+/// What the help says about kinds.
+pub(crate) fn help() -> String {
+    let mut text = "Kinds:\n".to_owned();
+    for noun in NOUNS {
+        text += &match noun.place {
+            Instance => format!("  {}\n", noun.word),
+            In(parent) | ListedUnder(parent) => format!("  {:<22} --parent is its {parent}\n", noun.word),
+            Under(parent, key) => {
+                format!("  {:<22} under a {parent}, as {}/{}\n", noun.word, caps(parent), caps(key))
+            }
+        };
+    }
+    text
+}
+
+fn caps(word: &str) -> String {
+    word.to_ascii_uppercase()
+}
+
+impl Noun {
+    /// Its place in the order of dependencies.
+    pub(crate) fn rank(&self) -> usize {
+        NOUNS.iter().position(|noun| noun.word == self.word).unwrap_or(NOUNS.len())
+    }
+
+    /// The word of what it hangs under, other than the instance.
+    pub(crate) fn parent(&self) -> Option<&'static str> {
+        match self.place {
+            Instance => None,
+            In(parent) | Under(parent, _) | ListedUnder(parent) => Some(parent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_a_singular_and_a_plural_word() {
+        for (word, expected) in [
+            ("user", "user"),
+            ("users", "user"),
+            ("Project-Grants", "project-grant"),
+            ("project_grant", "project-grant"),
+            ("user-metadata", "user-metadata"),
+        ] {
+            assert_eq!(noun(word).map(|noun| noun.word).ok(), Some(expected), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_told_the_nearest() {
+        for (word, part) in [
+            ("usr", "\"user\""),
+            ("organisation", "\"organization\""),
+            ("metadata", "organization-metadata"),
+            ("", "no kind"),
+        ] {
+            let failure = noun(word).unwrap_err();
+            assert_eq!(failure.class, Class::Usage);
+            assert!(failure.text.contains(part), "{}", failure.text);
+        }
+    }
+
+    #[test]
+    fn a_parent_comes_before_what_hangs_under_it() {
+        for noun in NOUNS {
+            let Some(parent) = noun.parent() else { continue };
+            let above = super::noun(parent).unwrap();
+            assert!(above.rank() < noun.rank(), "{} before {}", above.word, noun.word);
+        }
+    }
+}

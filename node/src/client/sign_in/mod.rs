@@ -1,0 +1,195 @@
+//! `conclave login`, `conclave logout` and `conclave profile …`.
+//!
+//! A person signs in by his browser: authorization code with PKCE (RFC 8252, RFC 7636). The page that asks for his
+//! password is the node's own; this program never sees it.
+
+mod browser;
+mod loopback;
+mod request;
+
+use super::http::Http;
+use super::oauth::{self, Grant, Issuer};
+use super::profiles::{Book, Credential, DEFAULT, Profile, Profiles, require_name};
+use super::surroundings::Surroundings;
+use super::values::read_text;
+use crate::cli::manage::{Login, ProfileCommand, Who};
+use crate::clock::SystemClock;
+use crate::entropy::SystemEntropy;
+use crate::exit::{Class, Failure, Outcome};
+use crate::output::{self, say};
+use loopback::Loopback;
+use raft::Clock;
+use request::Asked;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Where a node is that was begun without options.
+const URL: &str = "http://localhost:8080";
+/// Where a browser ends that is elsewhere: nobody listens there, and its address line has the answer.
+const NOWHERE: &str = "http://127.0.0.1/callback";
+
+/// `conclave login`
+pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<()> {
+    let profiles = Profiles::of(surroundings.profiles_dir()?);
+    let name = login.profile.clone().unwrap_or_else(|| DEFAULT.to_owned());
+    require_name(&name)?;
+    let known = profiles.read()?.profiles.get(&name).map(|profile| profile.url.clone());
+    let http = Http::of(login.url.as_deref().or(known.as_deref()).unwrap_or(URL))?;
+    let issuer = oauth::discover(&http).await?;
+    let credential = match (&login.client_secret_file, &login.token_file) {
+        (Some(file), _) => service(&http, &issuer, file).await?,
+        (None, Some(file)) => {
+            let token_file = absolute(file)?;
+            read_text(&token_file)?;
+            Credential::PersonalToken { token_file }
+        }
+        (None, None) if login.no_browser => person_elsewhere(&http, &issuer).await?,
+        (None, None) => person(&http, &issuer, surroundings).await?,
+    };
+    let kind = credential.name();
+    profiles.change(|book| {
+        let profile = Profile { url: http.base.clone(), position: None, credential: Some(credential) };
+        book.profiles.insert(name.clone(), profile);
+        book.current = Some(name.clone());
+        Ok(())
+    })?;
+    say(format_args!("Signed in to {} as a {kind}; the profile is {name}", http.base));
+    Ok(())
+}
+
+/// The secret is tried at once: whoever mistyped a path learns it now.
+async fn service(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credential> {
+    let secret_file = absolute(file)?;
+    let secret = oauth::service_secret(&secret_file)?;
+    let granted = oauth::tokens(http, issuer, Grant::Service(&secret)).await?;
+    let expires = now().saturating_add(granted.expires_in);
+    Ok(Credential::Service { secret_file, access_token: Some(granted.access_token), expires })
+}
+
+async fn person(http: &Http, issuer: &Issuer, surroundings: &Surroundings) -> Outcome<Credential> {
+    let loopback = Loopback::listen().await?;
+    let asked = Asked::draw(&SystemEntropy, loopback.redirect());
+    let url = asked.url(issuer);
+    if surroundings.has_display() && browser::open(&url).is_ok() {
+        say(format_args!("Your browser asks you to sign in. If it does not, open this address:\n{url}"));
+    } else {
+        say(format_args!("Open this address in a browser on this machine (elsewhere: --no-browser):\n{url}"));
+    }
+    let code = loopback.answer(&asked, issuer).await?;
+    redeem(http, issuer, &asked, &code).await
+}
+
+async fn person_elsewhere(http: &Http, issuer: &Issuer) -> Outcome<Credential> {
+    let asked = Asked::draw(&SystemEntropy, NOWHERE.to_owned());
+    say(format_args!("Open this address in a browser:\n{}\n", asked.url(issuer)));
+    say("It ends at a page that can't be shown. Copy the address of that page here:");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(Failure::other)?;
+    let code = match line.trim().split_once('?') {
+        Some((address, query)) if address == NOWHERE => asked.code(issuer, query)?,
+        Some(_) | None => {
+            return Err(Failure::new(Class::Usage, format_args!("the address begins with {NOWHERE}?")));
+        }
+    };
+    redeem(http, issuer, &asked, &code).await
+}
+
+async fn redeem(http: &Http, issuer: &Issuer, asked: &Asked, code: &str) -> Outcome<Credential> {
+    let grant = Grant::Code { code, verifier: asked.verifier(), redirect: asked.redirect() };
+    let granted = oauth::tokens(http, issuer, grant).await?;
+    Ok(Credential::Person {
+        access_token: granted.access_token,
+        expires: now().saturating_add(granted.expires_in),
+        refresh_token: granted.refresh_token,
+    })
+}
+
+fn now() -> u64 {
+    SystemClock.wall_ms() / 1000
+}
+
+fn absolute(file: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(file).map_err(|error| Failure::new(Class::Usage, error))
+}
+
+/// `conclave logout`
+pub(super) async fn logout(who: &Who, surroundings: &Surroundings) -> Outcome<()> {
+    let profiles = Profiles::of(surroundings.profiles_dir()?);
+    let name = profiles.read()?.meant(who.profile.as_deref());
+    sign_out(&profiles, &name).await?;
+    say(format_args!("Nobody is signed in by the profile {name} any more"));
+    Ok(())
+}
+
+/// Forgets first: whoever signs out shall be out here even if the node can't be told.
+async fn sign_out(profiles: &Profiles, name: &str) -> Outcome<()> {
+    let (url, credential) = profiles.change(|book| {
+        let profile = book.profile(name)?;
+        profile.position = None;
+        Ok((profile.url.clone(), profile.credential.take()))
+    })?;
+    // A service account's secret and a personal token stay where they are, and count on.
+    let Some(Credential::Person { refresh_token: Some(token), .. }) = credential else { return Ok(()) };
+    let told = async {
+        let http = Http::of(&url)?;
+        let issuer = oauth::discover(&http).await?;
+        oauth::revoke(&http, &issuer, &token).await
+    };
+    told.await.map_err(|failure| {
+        let why = failure.text;
+        let text =
+            format_args!("the tokens of {name} are forgotten here, but {url} could not be told: {why}");
+        Failure::new(failure.class, text)
+    })
+}
+
+/// `conclave profile …`
+pub(super) async fn profile(command: ProfileCommand, surroundings: &Surroundings) -> Outcome<()> {
+    let profiles = Profiles::of(surroundings.profiles_dir()?);
+    match command {
+        ProfileCommand::List { output } => {
+            output::rows(output, ["current", "name", "url", "signed in as"], &listed(&profiles.read()?));
+        }
+        ProfileCommand::Use { name } => {
+            profiles.change(|book| {
+                book.profile(&name)?;
+                book.current = Some(name.clone());
+                Ok(())
+            })?;
+            say(format_args!("The profile {name} is the current one"));
+        }
+        ProfileCommand::Remove { name } => {
+            let told = sign_out(&profiles, &name).await;
+            profiles.change(|book| {
+                book.profiles.remove(&name);
+                book.current.take_if(|current| *current == name);
+                Ok(())
+            })?;
+            told?;
+            say(format_args!("The profile {name} is gone"));
+        }
+    }
+    Ok(())
+}
+
+fn listed(book: &Book) -> Vec<[String; 4]> {
+    let current = book.meant(None);
+    let row = |(name, profile): (&String, &Profile)| {
+        let mark = if *name == current { "*" } else { "" };
+        let kind = profile.credential.as_ref().map_or("nobody", Credential::name);
+        [mark.to_owned(), name.clone(), profile.url.clone(), kind.to_owned()]
+    };
+    book.profiles.iter().map(row).collect()
+}
+
+/// Asks a person a question on the terminal.
+pub(super) fn ask_line(question: &str) -> Outcome<String> {
+    let mut err = std::io::stderr();
+    let _ = write!(err, "{question}").and_then(|()| err.flush());
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(Failure::other)?;
+    Ok(line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,7 @@ up: build ## build Conclave and run its demo on http://localhost:8080; Ctrl-C st
 
 test: setup ## run every test
 	@cargo xtask test
+	@cluster-tests/schemathesis/run
 
 smoke: build ## sign a user in to the demo with a real OpenID Connect client, kill the node, look again
 	@cluster-tests/smoke/run

@@ -101,14 +101,16 @@ fn names_in(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn parameters() -> Value {
-    let header = |name: &str, about: &str| {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+    let header = |name: &str, pattern: &str, about: &str| {
+        let schema = json!({ "type": "string", "pattern": pattern });
         json!({ "name": name, "in": "header", "description": about, "schema": schema })
     };
+    let (at_least, key, tag) = ("^[A-Za-z0-9_-]{19}$", "^[!-~]{1,200}$", r#"^(\*|"[0-9]{1,18}")$"#);
     json!({
-        "AtLeast": header("Conclave-At-Least", "Answer from no older a state than this position."),
-        "IdempotencyKey": header("Idempotency-Key", "A repetition within a day under this key has no second effect."),
-        "IfMatch": header("If-Match", "The entity tag that the resource must still have."),
+        "AtLeast": header("Conclave-At-Least", at_least, "Answer from no older a state than this position."),
+        "IdempotencyKey":
+            header("Idempotency-Key", key, "A repetition within a day under this key has no second effect."),
+        "IfMatch": header("If-Match", tag, "The entity tag that the resource must still have."),
     })
 }
 

@@ -28,9 +28,9 @@ pub struct Route {
     pub query: &'static [(&'static str, &'static str)],
     /// Its body.
     pub body: Option<Schema>,
-    /// The status of its answer.
+    /// The status of its answer: 204 for one that says nothing but that it was done.
     pub status: StatusCode,
-    /// Its answer; nothing for a status without one.
+    /// Its answer, if there is one.
     pub answer: Option<Schema>,
     handler: MethodRouter<Service>,
 }
@@ -49,7 +49,6 @@ impl Route {
             Method::PATCH => MethodFilter::PATCH,
             _ => MethodFilter::DELETE,
         };
-        let status = if method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::OK };
         Route {
             method,
             path: path.into(),
@@ -59,7 +58,7 @@ impl Route {
             permission: String::new(),
             query: &[],
             body: None,
-            status,
+            status: StatusCode::NO_CONTENT,
             answer: None,
             handler: on(filter, handler),
         }

@@ -81,6 +81,8 @@ impl Asked {
 pub struct Stage {
     pub world: World,
     pub actors: BTreeMap<u16, Actor>,
+    /// The token of an owner of the instance who does not belong to acme.
+    pub elsewhere: String,
     samples: Samples,
     session: Id,
 }
@@ -130,7 +132,7 @@ impl Stage {
         let world = World::new().await;
         let owner = world.acme.iam_owner.clone();
         // An owner elsewhere: acme itself may go.
-        world.appoint(&world.globex, Within::Instance, AdministratorRole::IamOwner).await;
+        let elsewhere = world.appoint(&world.globex, Within::Instance, AdministratorRole::IamOwner).await;
         let third = json!({ "id": "initech", "name": "Initech", "domain": "initech.example" });
         world.post("/api/v1/organizations", &owner, third).await.expect(201);
         for name in ["robot", "subject", "other"] {
@@ -138,8 +140,13 @@ impl Stage {
             let body = json!({ "id": name, "organization": "acme", "username": name, "kind": kind });
             world.post("/api/v1/users", &owner, body).await.expect(201);
         }
-        let mut stage =
-            Stage { world, actors: BTreeMap::new(), samples: Samples::new(), session: id("session") };
+        let mut stage = Stage {
+            world,
+            elsewhere,
+            actors: BTreeMap::new(),
+            samples: Samples::new(),
+            session: id("session"),
+        };
         for (kind, id) in [(Kind::Organization, "acme"), (Kind::Project, "acme-portal")] {
             let actor = stage.actor(kind, id, format!("/api/v1/{}/{id}", plural(kind)));
             stage.actors.insert(kind.number(), actor);
@@ -281,8 +288,7 @@ impl Stage {
         }
         match route.operation.split('_').next().unwrap_or_default() {
             "create" => Some(actor.another.clone()),
-            "replace" => Some(Value::Null),
-            "update" => Some(json!({})),
+            "replace" | "update" => Some(json!({})),
             _ => Some(self.samples.body(route.method.as_str(), &route.path)),
         }
     }

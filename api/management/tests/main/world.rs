@@ -104,6 +104,11 @@ pub fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
 }
 
+/// A text as it stands in a query or a path.
+pub fn escaped(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 impl World {
     pub async fn new() -> World {
         let machine = Arc::new(Machine::new(Keyring::new(ClusterKey::new(Secret::new([7; 32])))));

@@ -83,7 +83,10 @@ fn expected(stage: &Stage, caller: &Caller, asked: &Asked) -> Option<Say> {
         // An administrator's place is not above him, and is nobody's to know of either.
         let place_is_seen =
             actor.kind != Kind::Administrator || Stage::may(role, Area::Organization, Verb::Read, &place.at);
-        let may = Stage::may(role, place.area, Verb::Create, &place.under);
+        // Metadata is a part of what it describes: who may create organizations changes none of them by it.
+        let is_part = matches!(actor.kind, Kind::UserMetadata | Kind::OrganizationMetadata);
+        let may = Stage::may(role, place.area, Verb::Create, &place.under)
+            && (!is_part || Stage::may(role, place.area, Verb::Write, &place.under));
         return Some(done(may, above.unwrap_or(true) && place_is_seen));
     }
     if !asked.pattern.starts_with(&actor.item) {

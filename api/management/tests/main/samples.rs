@@ -1,6 +1,8 @@
 //! Bodies that fit: made from the API's own description, so that a new noun needs no line here unless its values
 //! depend on each other.
 
+use crypto::Alg;
+use crypto::testing::signing_key;
 use serde_json::{Map, Value, json};
 
 /// What samples are made of: the description of the API, and what they may refer to.
@@ -46,6 +48,7 @@ impl Samples {
             "application" => body["auth"] = "basic".into(),
             "authorization" => body["roles"] = json!(["viewer"]),
             "custom_role" => body["permissions"] = json!(["project.read"]),
+            "service_key" => body["jwk"] = signing_key(Alg::EdDsa).public_jwk().key.canonical().into(),
             _ => {}
         }
     }
@@ -99,6 +102,9 @@ impl Samples {
         let count = self.count;
         if schema["format"] == "date-time" {
             return "2030-01-01T00:00:00Z".into();
+        }
+        if schema["contentEncoding"] == "base64" {
+            return crypto::b64(format!("sample-{count}").as_bytes());
         }
         match schema["pattern"].as_str().unwrap_or_default() {
             pattern if pattern.contains('@') => format!("sample-{count}@mail.example"),

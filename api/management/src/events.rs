@@ -24,6 +24,7 @@ use identity::list::Direction;
 use identity::permission::{Area, Within};
 use identity::record::Kind;
 use identity::refusal::Refusal;
+use identity::resource::place;
 use identity::time::Timestamp;
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -125,13 +126,27 @@ async fn list(ask: Ask, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
 async fn history<T: Noun>(ask: Ask, at: crate::at::At, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
     let params = params(query.as_deref())?;
     let mut asked = query_of(&params)?;
-    let id = match Named::of(at.id()?, at.second()) {
-        // What was deleted has a history still.
-        Named::Id(id) => id,
-        named => named.find::<T>(&ask, &ask.eyes())?.id,
+    let named = Named::of(at.id()?, at.second());
+    let found = match named.find::<T>(&ask, &ask.eyes()) {
+        Ok(record) => {
+            let within = place(&ask.reader(), &record)?;
+            if !ask.eyes().may_read(Area::Events, &within)? {
+                return Err(Refusal::NotPermitted.into());
+            }
+            Ok(record.id)
+        }
+        Err(problem) => Err(problem),
+    };
+    let (id, is_there) = match (found, named) {
+        (Ok(id), _) => (id, true),
+        // What was deleted has a history still, for whoever may see what happened there.
+        (Err(problem), Named::Id(id)) if problem == Problem::not_found() => (id, false),
+        (Err(problem), _) => return Err(problem),
     };
     (asked.kind, asked.target) = (Some(T::KIND), Some(id.clone()));
-    page_of(ask, &params, asked, &format!("history {} {id}", T::KIND.word())).await
+    let answer = page_of(ask, &params, asked, &format!("history {} {id}", T::KIND.word())).await?;
+    let is_empty = answer.body["items"].as_array().is_none_or(Vec::is_empty) && answer.body["next"].is_null();
+    if is_there || !is_empty { Ok(answer) } else { Err(Problem::not_found()) }
 }
 
 fn params(query: Option<&str>) -> Result<Params, Problem> {
@@ -177,7 +192,8 @@ async fn export(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem
         params.get(name).map(|text| Place::parse(text).map_err(|no| wrong(name, no))).transpose()
     };
     let range = Range { after: place("after")?, through: place("through")? };
-    if !ask.eyes().may_read(Area::Events, &Within::Instance)? {
+    let may = |area: Area| ask.eyes().may_read(area, &Within::Instance);
+    if !(may(Area::Events)? && may(Area::Instance)?) {
         return Err(Refusal::NotPermitted.into());
     }
     let (lines, reading) = mpsc::channel::<Result<String, std::io::Error>>(LINES_AHEAD);

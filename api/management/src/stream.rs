@@ -31,10 +31,10 @@ pub const FILTERS: &[(&str, &str)] = &[
 
 /// How many follow one node's trail at once.
 const FOLLOWERS_MAX: usize = 100;
-/// How long one stream lasts: after it the reader comes again, perhaps to another node.
-const LASTS: Duration = Duration::from_secs(60);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often one stream looks, which is about a minute: after it the reader comes again, perhaps to another node.
+const LOOKS_MAX: u32 = 240;
 /// How many events one look takes.
 const BATCH: usize = 100;
 
@@ -57,8 +57,8 @@ pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> 
             Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
         })?),
     };
-    let until = tokio::time::Instant::now() + LASTS;
-    let follower = Follower { ask, query, after, ready: VecDeque::new(), begun: false, until, _seat: seat };
+    let follower =
+        Follower { ask, query, after, ready: VecDeque::new(), begun: false, looks: LOOKS_MAX, _seat: seat };
     let events = stream::unfold(follower, Follower::next);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
 }
@@ -70,7 +70,8 @@ struct Follower {
     after: Option<Place>,
     ready: VecDeque<Value>,
     begun: bool,
-    until: tokio::time::Instant,
+    /// How often it looks yet.
+    looks: u32,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -86,9 +87,7 @@ impl Follower {
                 let id = event["id"].as_str().unwrap_or_default();
                 return Some((Ok(Event::default().id(id).data(event.to_string())), self));
             }
-            if tokio::time::Instant::now() >= self.until {
-                return None;
-            }
+            self.looks = self.looks.checked_sub(1)?;
             tokio::time::sleep(PAUSE).await;
             self = self.look().await?;
         }

@@ -38,7 +38,8 @@ pub struct Export<'a> {
 impl<'a> Export<'a> {
     /// Begins a file. Refused: a caller who may not read all events of the instance.
     pub fn new(reader: Reader<'a>, eyes: &Eyes<'_>, unseal: &'a dyn Unseal, range: Range) -> Run<Export<'a>> {
-        if !eyes.may_read(Area::Events, &Within::Instance)? {
+        let may = |area: Area| eyes.may_read(area, &Within::Instance);
+        if !(may(Area::Events)? && may(Area::Instance)?) {
             return Err(Refusal::NotPermitted.into());
         }
         let events = Merge::whole(reader.read, reader.instance)?;

@@ -10,7 +10,7 @@ use crate::envelope::Subject;
 use crate::event::{Class, Event, What};
 use crate::id::Id;
 use crate::list::Direction;
-use crate::permission::Area;
+use crate::permission::{Area, Within};
 use crate::reader::{Reader, Run};
 use crate::record::Kind;
 use crate::see::Eyes;
@@ -141,6 +141,7 @@ const WORK_MAX: usize = 5_000;
 /// One page of what a caller sees. What he may not see does not exist for him.
 pub fn page(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page> {
     let seen = eyes.organizations(Area::Events)?;
+    let sees_instance = eyes.may_read(Area::Instance, &Within::Instance)?;
     let Some(span) = query.span(reader)? else { return Ok(Page::default()) };
     let mut streams = query.streams(reader, seen.as_deref(), span)?;
     let mut page = Page::default();
@@ -148,7 +149,9 @@ pub fn page(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page> {
         let Some(entry) = streams.next(reader.read)? else { return Ok(page) };
         let place = entry.place;
         let is_seen = match (&seen, &entry.event.organization) {
-            (None, _) => true,
+            (None, Some(_)) => true,
+            // What happened to the instance itself is not for who governs its organizations only.
+            (None, None) => sees_instance,
             (Some(seen), Some(organization)) => seen.contains(organization),
             (Some(_), None) => false,
         };

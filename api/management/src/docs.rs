@@ -77,7 +77,8 @@ fn entry(description: &Value, route: &Route) -> String {
     for (name, about) in route.query {
         let _ = write!(html, "<p><code>?{}=</code> {}</p>", escaped(name), escaped(about));
     }
-    let schema = |title: &str, schema: &Value| match serde_json::to_string_pretty(schema) {
+    let schema = |title: &str, schema: &Value| match serde_json::to_string_pretty(meant(description, schema))
+    {
         Ok(text) if !schema.is_null() => format!("<p>{title}</p><pre>{}</pre>", escaped(&text)),
         Ok(_) | Err(_) => String::new(),
     };
@@ -88,6 +89,12 @@ fn entry(description: &Value, route: &Route) -> String {
         &answer["content"]["application/json"]["schema"],
     );
     html + "</details>"
+}
+
+/// A schema, or the one that it refers to.
+fn meant<'d>(description: &'d Value, schema: &'d Value) -> &'d Value {
+    let reference = schema["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
+    reference.and_then(|path| description.pointer(path)).unwrap_or(schema)
 }
 
 fn escaped(text: &str) -> String {

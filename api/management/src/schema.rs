@@ -26,6 +26,18 @@ fn object(properties: Map<String, Value>, required: Vec<Value>) -> Value {
     })
 }
 
+/// Writes a schema once under a name made of a noun's word, and refers to it.
+fn named<T: Noun>(generator: &mut SchemaGenerator, suffix: &str, schema: Value) -> Value {
+    let upper = |part: &str| match part.split_at_checked(1) {
+        Some((first, rest)) => first.to_ascii_uppercase() + rest,
+        None => String::new(),
+    };
+    let name: String = T::KIND.word().split('_').map(upper).chain([suffix.to_owned()]).collect();
+    let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+    generator.definitions_mut().insert(name, schema);
+    reference
+}
+
 /// What is sent to create one.
 pub fn create<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (mut members, mut required) = properties::<T>(generator);
@@ -36,7 +48,7 @@ pub fn create<T: Noun>(generator: &mut SchemaGenerator) -> Value {
         members.insert(word.into(), id());
         required.push(word.into());
     }
-    object(members, required)
+    named::<T>(generator, "Create", object(members, required))
 }
 
 /// What an answer says besides its values: it may be sent back as it is.
@@ -65,7 +77,8 @@ fn sent_back<T: Noun>() -> impl Iterator<Item = (String, Value)> {
 /// What is sent to replace its values.
 pub fn replace<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (members, required) = properties::<T>(generator);
-    object(sent_back::<T>().chain(members).collect(), required)
+    let schema = object(sent_back::<T>().chain(members).collect(), required);
+    named::<T>(generator, "Replace", schema)
 }
 
 /// What is sent to change some of its values; null takes one away.
@@ -73,7 +86,8 @@ pub fn patch<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (members, _) = properties::<T>(generator);
     let optional =
         members.into_iter().map(|(name, schema)| (name, json!({ "anyOf": [schema, { "type": "null" }] })));
-    object(sent_back::<T>().chain(optional).collect(), Vec::new())
+    let schema = object(sent_back::<T>().chain(optional).collect(), Vec::new());
+    named::<T>(generator, "Patch", schema)
 }
 
 /// How it is shown.
@@ -81,16 +95,18 @@ pub fn shown<T: Noun>(generator: &mut SchemaGenerator) -> Value {
     let (values, _) = properties::<T>(generator);
     let members: Map<String, Value> = common::<T>().into_iter().chain(values).collect();
     // Who may create and not read is told the id and revision only.
-    json!({ "type": "object", "properties": members, "required": ["id", "revision"] })
+    let schema = json!({ "type": "object", "properties": members, "required": ["id", "revision"] });
+    named::<T>(generator, "", schema)
 }
 
 /// How a new one is shown: with its secret, once, if it has one.
 pub fn made<T: Noun>(generator: &mut SchemaGenerator) -> Value {
-    let mut schema = shown::<T>(generator);
-    if <T::Birth as Born>::OWN_ID {
-        schema["properties"]["token"] = json!({ "type": "string", "description": "shown once" });
+    let schema = shown::<T>(generator);
+    if !<T::Birth as Born>::OWN_ID {
+        return schema;
     }
-    schema
+    let secret = json!({ "type": "string", "description": "shown once" });
+    json!({ "allOf": [schema, { "properties": { "token": secret } }] })
 }
 
 /// A page of them.

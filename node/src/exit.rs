@@ -45,6 +45,7 @@ classes! {
     24 Conflict "it is there already, it was changed meanwhile, or something depends on it";
     25 Invalid "the node does not take a value; the message names the field";
     26 Unavailable "the node named by its address does not answer, or can't work now; try again";
+    27 Altered "the audit trail in a file is not as it was written";
 }
 
 /// The end of the process: its class, and one line that says what to do.

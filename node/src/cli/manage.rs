@@ -83,11 +83,65 @@ pub(crate) enum Manage {
     },
     /// Make the resources be as files say; a second run changes nothing
     Apply(Apply),
+    /// See what happened, and prove that a file of it is whole
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print a script that completes commands in a shell
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: Shell,
+    },
+}
+
+/// What can be asked of the audit trail.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Show the last events, the newest at the end
+    Tail {
+        /// Only what this user or application did
+        #[arg(long, value_name = "ID")]
+        actor: Option<String>,
+        /// Only what happened to this
+        #[arg(long, value_name = "ID")]
+        target: Option<String>,
+        /// Only what happened to things of this kind, such as project
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
+        /// Only this, such as created; several, separated by commas
+        #[arg(long, value_name = "WHAT")]
+        what: Option<String>,
+        /// Only what happened in this organization
+        #[arg(long, value_name = "ID")]
+        organization: Option<String>,
+        /// Only from this moment on (RFC 3339)
+        #[arg(long, value_name = "MOMENT")]
+        since: Option<String>,
+        /// How many
+        #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+        limit: usize,
+        /// Go on with what happens from now on, until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        who: Who,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Write the whole trail to a file that proves itself
+    Export {
+        /// The file, which must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Prove that a file is as it was written, without any node; else name the first line that is not
+    Verify {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

@@ -79,6 +79,8 @@ pub(super) struct Part {
     pub(super) sort: Option<String>,
     /// At most so many; `None`: all.
     pub(super) limit: Option<usize>,
+    /// What this list alone is narrowed by.
+    pub(super) more: Vec<(&'static str, String)>,
 }
 
 impl Api {
@@ -158,6 +160,7 @@ impl Api {
             for (name, value) in [("filter", &part.filter), ("sort", &part.sort), ("cursor", &cursor)] {
                 value.as_ref().map(|value| query.append_pair(name, value));
             }
+            query.extend_pairs(&part.more);
             let mut page = self.ask(Ask::plain(Method::GET, format!("{path}?{}", query.finish()))).await?;
             let next = page.get("next").and_then(Value::as_str).map(str::to_owned);
             let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) else {
@@ -171,6 +174,18 @@ impl Api {
                 Some(_) | None => return Ok(items),
             }
         }
+    }
+
+    /// Reads a long answer as it comes, and hands it on.
+    pub(super) async fn download(
+        &mut self,
+        path: &str,
+        take: &mut dyn FnMut(&[u8]) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let token = self.access.token(&self.http, &*self.clock).await?;
+        let headers = self.headers(&Ask::plain(Method::GET, path), &token, None)?;
+        let refused = self.http.download(&format!("{}{path}", self.http.base), headers, take).await?;
+        refused.map_or(Ok(()), |answer| Err(problem::failure(answer.status, &answer.body)))
     }
 
     /// Sends a request until a node answers it. A write carries a key, by which its repetition is known.

@@ -95,6 +95,34 @@ impl Http {
             .unwrap_or_else(|_| Err(self.silent(&"it took too long")))
     }
 
+    /// Gets what may be long: each piece is handed on as it comes. An answer that is no success is given back whole.
+    pub(super) async fn download(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        take: &mut dyn FnMut(&[u8]) -> Outcome<()>,
+    ) -> Outcome<Option<Answer>> {
+        let mut request = Request::get(url).body(Full::default()).map_err(Failure::other)?;
+        *request.headers_mut() = headers;
+        let answer = match &self.client {
+            Wire::Plain(client) => client.request(request).await,
+            Wire::Tls(client) => client.request(request).await,
+        };
+        let (parts, mut body) = answer.map_err(|error| self.silent(&root_cause(&error)))?.into_parts();
+        if !parts.status.is_success() {
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|error| self.silent(&error))?.to_bytes();
+            return Ok(Some(Answer { status: parts.status, headers: parts.headers, body }));
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.silent(&root_cause(&error)))?;
+            if let Some(piece) = frame.data_ref() {
+                take(piece)?;
+            }
+        }
+        Ok(None)
+    }
+
     /// Sends a form, as the endpoints of OAuth take it.
     pub(super) async fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Outcome<Answer> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();

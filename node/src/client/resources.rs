@@ -12,7 +12,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 /// What a history shows.
-const EVENT_COLUMNS: &[&str] = &["time", "sentence", "actor.type", "actor.id"];
+pub(super) const EVENT_COLUMNS: &[&str] = &["time", "sentence", "actor.type", "actor.id"];
 /// The nouns whose secrets can be renewed.
 const WITH_SECRET: &[&str] = &["user", "application"];
 
@@ -66,6 +66,7 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         | Manage::Logout { .. }
         | Manage::Profile(_)
         | Manage::Apply(_)
+        | Manage::Audit(_)
         | Manage::Completions { .. } => Err(Failure::other("this command is about no single resource")),
     }
 }
@@ -102,7 +103,7 @@ async fn get(get: Get, surroundings: &Surroundings) -> Outcome<()> {
     let path = Collection { noun, parent: get.parent }.path()?;
     let limit = (!get.all).then_some(get.limit);
     let mut api = Api::open(&get.who, surroundings)?;
-    let items = api.list(&path, Part { filter, sort: get.sort, limit }).await?;
+    let items = api.list(&path, Part { filter, sort: get.sort, limit, ..Part::default() }).await?;
     show::list(get.output, noun.columns, &items);
     if get.output == Form::Table && limit == Some(items.len()) && !items.is_empty() {
         eprintln!("There may be more: --limit NUMBER or --all shows them");

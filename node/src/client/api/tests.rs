@@ -92,7 +92,12 @@ async fn a_list_follows_its_cursors_to_the_limit() {
         (45, Some(0), 0, 0),
     ] {
         let server = listing(count).await;
-        let part = Part { filter: Some("name sw \"A\"".into()), sort: Some("-name".into()), limit };
+        let part = Part {
+            filter: Some("name sw \"A\"".into()),
+            sort: Some("-name".into()),
+            limit,
+            ..Part::default()
+        };
         let items = api(&server).list("/api/v1/users", part).await.unwrap();
         assert_eq!((items.len(), server.asked().len()), (found, requests), "{count} {limit:?}");
         for asked in server.asked() {

@@ -1,0 +1,154 @@
+//! The audit trail at the terminal: the last events, a file of all of them, and the proof that the file is whole.
+
+use super::api::{Api, Part};
+use super::resources::EVENT_COLUMNS;
+use super::show;
+use super::surroundings::Surroundings;
+use crate::cli::manage::Audit;
+use crate::exit::{Class, Failure, Outcome, io};
+use crate::output::{Form, say};
+use identity::audit::verify;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+const EVENTS: &str = "/api/v1/events";
+/// The pause between two looks for what is new.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Carries out a command.
+pub(super) async fn run(command: Audit, surroundings: &Surroundings) -> Outcome<()> {
+    match command {
+        Audit::Tail { actor, target, kind, what, organization, since, limit, follow, who, output } => {
+            let wishes = [
+                ("actor", actor),
+                ("target", target),
+                ("kind", kind),
+                ("what", what),
+                ("organization", organization),
+                ("since", since),
+            ];
+            let more = wishes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            let mut api = Api::open(&who, surroundings)?;
+            let part = Part { limit: Some(limit), more, ..Part::default() };
+            tail(&mut api, part, output, Then::of(follow)).await
+        }
+        Audit::Export { file, who } => {
+            let mut api = Api::open(&who, surroundings)?;
+            export(&mut api, &file).await
+        }
+        Audit::Verify { file } => prove(&file),
+    }
+}
+
+/// What follows the last events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    End,
+    WhatHappens,
+}
+
+impl Then {
+    fn of(follow: bool) -> Then {
+        if follow { Then::WhatHappens } else { Then::End }
+    }
+}
+
+async fn tail(api: &mut Api, part: Part, form: Form, then: Then) -> Outcome<()> {
+    let mut events = api.list(EVENTS, part.clone()).await?;
+    events.reverse();
+    if then == Then::End {
+        show::list(form, EVENT_COLUMNS, &events);
+        return Ok(());
+    }
+    let mut last = None;
+    loop {
+        for event in &events {
+            line(form, event);
+        }
+        last = events.last().and_then(|event| event["id"].as_str()).map(str::to_owned).or(last);
+        tokio::time::sleep(PAUSE).await;
+        let mut part = part.clone();
+        part.more.push(("order", "oldest".to_owned()));
+        part.more.extend(last.clone().map(|id| ("after", id)));
+        part.limit = None;
+        events = api.list(EVENTS, part).await?;
+    }
+}
+
+/// One event as it comes: a line of JSON for programs, a sentence for people.
+fn line(form: Form, event: &Value) {
+    match form {
+        Form::Json => say(event),
+        Form::Table => {
+            let text = |name: &str| event[name].as_str().unwrap_or_default();
+            say(format_args!("{}  {}", text("time"), super::problem::printable(text("sentence"))));
+        }
+    }
+}
+
+async fn export(api: &mut Api, path: &Path) -> Outcome<()> {
+    // Nothing that is there is overwritten: it may be the proof of former times.
+    let file = File::options().write(true).create_new(true).open(path);
+    let mut file = BufWriter::new(file.map_err(|error| io("creating", path, &error))?);
+    let mut lines = 0u64;
+    let mut take = |piece: &[u8]| {
+        lines += u64::try_from(piece.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default();
+        file.write_all(piece).map_err(|error| io("writing", path, &error))
+    };
+    let taken = api.download(&format!("{EVENTS}/export"), &mut take).await;
+    let written = match taken {
+        Ok(()) => file.flush().map_err(|error| io("writing", path, &error)),
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = written {
+        // A file without its end proves nothing.
+        let _ = std::fs::remove_file(path);
+        return Err(failure);
+    }
+    let events = lines.saturating_sub(1);
+    say(format_args!("{} has {events} events; `conclave audit verify {0}` proves it", path.display()));
+    Ok(())
+}
+
+fn prove(path: &Path) -> Outcome<()> {
+    let file = File::open(path).map_err(|error| io("reading", path, &error))?;
+    // What is no text is no line of ours either, and is named by its number like any other that was altered.
+    let lines = BufReader::new(file).split(b'\n').map_while(|line| {
+        let line = line.ok()?;
+        Some(String::from_utf8_lossy(&line).into_owned())
+    });
+    let manifest = verify::file(lines)
+        .map_err(|wrong| Failure::new(Class::Altered, format_args!("{}: {wrong}", path.display())))?;
+    let place = |mark: Option<identity::audit::file::Mark>| match mark {
+        Some(mark) => format!("{} (number {})", mark.place, mark.number),
+        None => "none".to_owned(),
+    };
+    say(format_args!("{} is as it was written", path.display()));
+    say(format_args!("  instance  {}", manifest.instance));
+    say(format_args!("  events    {}", manifest.count));
+    say(format_args!("  first     {}", place(manifest.first)));
+    say(format_args!("  last      {}", place(manifest.last)));
+    say(format_args!("  chain     {}", identity::id::hex(&manifest.end.0)));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_trail_is_told_by_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trail.ndjson");
+        for text in ["", "\n", "{}\n", "\u{fffd}\n{\"manifest\":{}}\n"] {
+            std::fs::write(&path, text).unwrap();
+            let failure = prove(&path).unwrap_err();
+            assert_eq!(failure.class, Class::Altered, "{text:?}: {}", failure.text);
+            assert!(failure.text.contains("line"), "{}", failure.text);
+        }
+        assert_eq!(prove(&folder.path().join("absent")).unwrap_err().class, Class::Io);
+    }
+}

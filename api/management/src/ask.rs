@@ -194,6 +194,11 @@ impl Ask {
         }
     }
 
+    /// Refuses an If-Match for what has no entity tag: nothing has the one that it names.
+    pub fn require_no_tag(&self) -> Result<(), Problem> {
+        if self.if_match.is_some() { Err(Refusal::RevisionChanged.into()) } else { Ok(()) }
+    }
+
     /// Whether a repetition of the request is to get the first reply.
     pub fn is_repeatable(&self) -> bool {
         self.key.is_some()

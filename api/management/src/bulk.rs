@@ -11,7 +11,6 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::stream::{self, StreamExt};
-use identity::refusal::Refusal;
 use schemars::SchemaGenerator;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -43,9 +42,7 @@ pub async fn create<T: Noun>(
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title));
     }
     // A collection has no entity tag.
-    if ask.if_match().is_some() {
-        return Err(Refusal::RevisionChanged.into());
-    }
+    ask.require_no_tag()?;
     let made = stream::iter(items.into_iter().enumerate()).map(async |(place, item)| {
         let asked = Value::Object(item.clone()).to_string();
         let ask = ask.part(place);

@@ -84,10 +84,7 @@ fn entry(description: &Value, route: &Route) -> String {
     };
     html += &schema("Takes", &operation["requestBody"]["content"]["application/json"]["schema"]);
     let answer = &operation["responses"][route.status.as_str()];
-    html += &schema(
-        &format!("Answers {}", route.status.as_u16()),
-        &answer["content"]["application/json"]["schema"],
-    );
+    html += &schema(&format!("Answers {}", route.status.as_u16()), &answer["content"][route.media]["schema"]);
     html + "</details>"
 }
 

@@ -58,11 +58,13 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/events/export", export)
             .called("export_events", "events")
             .about("The whole trail as NDJSON with a manifest: conclave audit verify proves it.", may)
-            .query(&[("after", "behind the event of this id"), ("through", "up to the event of this id")]),
+            .query(&[("after", "behind the event of this id"), ("through", "up to the event of this id")])
+            .streams("application/x-ndjson"),
         Route::new(Method::GET, "/api/v1/events/stream", crate::stream::follow)
             .called("stream_events", "events")
             .about("Follows what happens as server-sent events, from Last-Event-ID on or from now.", may)
-            .query(crate::stream::FILTERS),
+            .query(crate::stream::FILTERS)
+            .streams("text/event-stream"),
     ]
 }
 

@@ -74,7 +74,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "headers": { "Conclave-Position": { "$ref": "#/components/headers/Position" } },
     });
     if let Some(shape) = route.answer {
-        answer["content"] = json!({ "application/json": { "schema": schema(shape) } });
+        answer["content"] = json!({ route.media: { "schema": schema(shape) } });
     }
     let problem = json!({
         "description": "It was not: the problem says why, and what to do.",

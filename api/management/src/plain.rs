@@ -189,9 +189,7 @@ async fn create<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Re
     let body = body?;
     let members = object(&headers, &body)?;
     // A collection has no entity tag.
-    if ask.if_match().is_some() {
-        return Err(Refusal::RevisionChanged.into());
-    }
+    ask.require_no_tag()?;
     let (made, secret) = create_one::<T>(&ask, at.parent()?, members, &body).await?;
     let view = ask.after(made.position).await?;
     let record = view.reader(ask.tenant.instance).find::<T>(&made.reply.id)?;

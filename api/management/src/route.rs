@@ -32,6 +32,8 @@ pub struct Route {
     pub status: StatusCode,
     /// Its answer, if there is one.
     pub answer: Option<Schema>,
+    /// What its answer is written in.
+    pub media: &'static str,
     handler: MethodRouter<Service>,
 }
 
@@ -60,6 +62,7 @@ impl Route {
             body: None,
             status: StatusCode::NO_CONTENT,
             answer: None,
+            media: "application/json",
             handler: on(filter, handler),
         }
     }
@@ -93,6 +96,16 @@ impl Route {
     pub fn gives(self, status: StatusCode, answer: Schema) -> Route {
         Route { status, answer: Some(answer), ..self }
     }
+
+    /// With an answer in lines that go on as long as somebody reads.
+    #[must_use]
+    pub fn streams(self, media: &'static str) -> Route {
+        Route { status: StatusCode::OK, answer: Some(text), media, ..self }
+    }
+}
+
+fn text(_: &mut SchemaGenerator) -> Value {
+    serde_json::json!({ "type": "string" })
 }
 
 /// The router of routes.

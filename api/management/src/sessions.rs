@@ -75,6 +75,7 @@ async fn get(ask: Ask, at: At) -> Result<Answer, Problem> {
 }
 
 async fn end(ask: Ask, at: At) -> Result<Answer, Problem> {
+    ask.require_no_tag()?;
     let done = match found(&ask, &at) {
         Ok((session, _)) => ask.submit(&EndSessionOf { session }, b"").await?,
         // It may have ended because this very request was sent before: the log knows.

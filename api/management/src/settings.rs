@@ -109,6 +109,7 @@ async fn put<T: Served>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Answer, Problem> {
     let body = body?;
+    ask.require_no_tag()?;
     let within = place(&ask, &at)?;
     let mut members = object(&headers, &body)?;
     // An answer says it; sent back, it means nothing.
@@ -119,6 +120,7 @@ async fn put<T: Served>(
 }
 
 async fn reset<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {
+    ask.require_no_tag()?;
     let within = place(&ask, &at)?;
     let done = ask.submit(&Reset::<T> { within, of: PhantomData }, b"").await?;
     Ok(answer::nothing(done.position))

@@ -1,5 +1,5 @@
 //! The table of plain resources: a line each. Whatever is done for all of them (commands, sweeps, the search index, the
-//! routes of the management API, its description and the command line) reads it here.
+//! routes of the management API and its description) reads it here.
 
 use crate::record::Kind;
 use crate::resource::Resource;

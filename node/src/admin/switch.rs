@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use identity::application::Application;
 use identity::change::SetState;
+use identity::credential::throttle::Unlock;
 use identity::envelope::Caller;
 use identity::id::{Id, InstanceId};
 use identity::organization::Organization;
@@ -63,7 +64,15 @@ pub(super) async fn switch(Shared(admin): Shared<Admin>, Json(asked): Json<Switc
     let hands = admin.hands()?;
     let id = find(hands, &asked).await?;
     match asked.noun {
-        Noun::User => set::<User>(hands, &asked, id).await,
+        Noun::User => {
+            if asked.on {
+                // A stranger's guesses may have locked him, and nobody else may be left to unlock him.
+                let unlock = Unlock { user: id.clone() };
+                let done = hands.service.submit(InstanceId(asked.instance), Caller::operator(), &unlock);
+                hands.in_time(done).await?;
+            }
+            set::<User>(hands, &asked, id).await
+        }
         Noun::Application => set::<Application>(hands, &asked, id).await,
         Noun::Organization => set::<Organization>(hands, &asked, id).await,
     }

@@ -81,6 +81,9 @@ pub(crate) enum Manage {
         #[arg(long, value_enum, default_value_t)]
         output: Form,
     },
+    /// See and change what is decided for the whole instance, or otherwise for an organization
+    #[command(subcommand)]
+    Settings(Settings),
     /// Make the resources be as files say; a second run changes nothing
     Apply(Apply),
     /// See what happened, and prove that a file of it is whole
@@ -92,6 +95,47 @@ pub(crate) enum Manage {
         #[arg(value_enum)]
         shell: Shell,
     },
+}
+
+/// What can be asked of settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Settings {
+    /// Show settings as they are in force, and where they come from
+    Get {
+        #[command(flatten)]
+        which: Which,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Change some values; from then on nothing is inherited
+    Set {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        values: Values,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Inherit again what was set
+    Reset {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which settings.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Which {
+    /// Their name: domain, lifetimes, lockout, login or password-complexity
+    #[arg(value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(identity::setting::NAMES))]
+    pub(crate) name: String,
+    /// Of this organization; not given: of the instance
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: Option<String>,
+    #[command(flatten)]
+    pub(crate) who: Who,
 }
 
 /// What can be asked of the audit trail.

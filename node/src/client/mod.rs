@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
 //! [`nouns`] and `address` (what there is), `surroundings` and `profiles` (who asks), `sign_in`, `oauth` and `access` (by
-//! which token), `http`, `api` and `problem` (how), `values`, `resources` and `show` (one resource), `apply` (many), `audit` (what happened).
+//! which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings` and `show` (one of them), `apply` (many), `audit` (what happened).
 
 pub(crate) mod nouns;
 
@@ -23,6 +23,7 @@ mod audit;
 mod completions;
 mod password;
 mod resources;
+mod settings;
 mod show;
 mod values;
 
@@ -41,6 +42,7 @@ pub(crate) async fn run(command: Manage) -> Outcome<()> {
         Manage::Logout { who } => sign_in::logout(&who, &surroundings).await,
         Manage::Profile(command) => sign_in::profile(command, &surroundings).await,
         Manage::Apply(apply) => apply::run(apply, &surroundings).await,
+        Manage::Settings(command) => settings::run(command, &surroundings).await,
         Manage::Audit(command) => audit::run(command, &surroundings).await,
         Manage::Completions { shell } => {
             completions::print(shell);

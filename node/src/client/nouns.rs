@@ -129,6 +129,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_collection_of_the_api_has_its_noun_here() {
+        let known: Vec<String> = NOUNS
+            .iter()
+            .map(|known| match known.place {
+                Under(parent, _) | ListedUnder(parent) => {
+                    let above = noun(parent).unwrap().segment;
+                    format!("/api/v1/{above}/{{id}}/{}", known.segment)
+                }
+                Instance | In(_) => format!("/api/v1/{}", known.segment),
+            })
+            .collect();
+        for route in api_management::routes() {
+            if route.operation.starts_with("list_") && route.path != "/api/v1/events" {
+                assert!(known.contains(&route.path), "{} has no noun on the command line", route.path);
+            }
+        }
+    }
+
+    #[test]
     fn a_kind_has_a_singular_and_a_plural_word() {
         for (word, expected) in [
             ("user", "user"),

@@ -67,6 +67,7 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         | Manage::Profile(_)
         | Manage::Apply(_)
         | Manage::Audit(_)
+        | Manage::Settings(_)
         | Manage::Completions { .. } => Err(Failure::other("this command is about no single resource")),
     }
 }

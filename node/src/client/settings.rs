@@ -1,0 +1,54 @@
+//! Settings of the instance and of organizations.
+
+use super::address::Address;
+use super::api::{Api, Ask};
+use super::nouns::noun;
+use super::surroundings::Surroundings;
+use super::{show, values};
+use crate::cli::manage::{Settings, Which};
+use crate::exit::{Class, Failure, Outcome};
+use crate::output::say;
+use http::Method;
+use serde_json::{Map, Value};
+
+/// Carries out a command.
+pub(super) async fn run(command: Settings, surroundings: &Surroundings) -> Outcome<()> {
+    match command {
+        Settings::Get { which, output } => {
+            let path = path(&which)?;
+            let mut api = Api::open(&which.who, surroundings)?;
+            show::one(output, &api.ask(Ask::plain(Method::GET, path)).await?);
+        }
+        Settings::Set { which, values, output } => {
+            let path = path(&which)?;
+            let given = values::given(&values, surroundings)?;
+            if given.is_empty() {
+                let text = "nothing is to be changed: name values by --set or --file";
+                return Err(Failure::new(Class::Usage, text));
+            }
+            let mut api = Api::open(&which.who, surroundings)?;
+            let mut all: Map<String, Value> = match api.ask(Ask::plain(Method::GET, path.clone())).await? {
+                Value::Object(all) => all,
+                _ => return Err(Failure::other("the node gave settings without values")),
+            };
+            all.extend(given);
+            let set = api.ask(Ask::with(Method::PUT, path, Value::Object(all))).await?;
+            show::one(output, &set);
+        }
+        Settings::Reset { which } => {
+            let path = path(&which)?;
+            let mut api = Api::open(&which.who, surroundings)?;
+            api.ask(Ask::plain(Method::DELETE, path)).await?;
+            say(format_args!("the settings {} are inherited again", which.name));
+        }
+    }
+    Ok(())
+}
+
+fn path(which: &Which) -> Outcome<String> {
+    let of = noun("organization")?;
+    Ok(match &which.organization {
+        Some(id) => format!("{}/settings/{}", Address::read(of, id, None)?.path()?, which.name),
+        None => format!("/api/v1/settings/{}", which.name),
+    })
+}

@@ -131,6 +131,10 @@ def furnish(url, token):
         ("administrators", {"id": THING, "user": THING, "within": within, "roles": ["ORG_OWNER_VIEWER"]}),
         ("project-grants", {"id": THING, "project": THING, "organization": "other", "roles": [THING]}),
         ("custom-roles", {"id": THING, "name": "Thing", "permissions": ["org.read"]}),
+        ("groups", {"id": THING, "organization": THING, "name": "Thing"}),
+        (f"groups/{THING}/members", {"user": THING}),
+        (f"organizations/{THING}/metadata", {"key": THING, "value": "dGhpbmc="}),
+        (f"users/{THING}/metadata", {"key": THING, "value": "dGhpbmc="}),
         (f"users/{THING}/tokens", {}),
     ]
     for collection, body in bodies:

@@ -4,6 +4,7 @@
 //! that no flood of guesses writes to the log. He can lock it only where an administrator has chosen so by [`Lockout`]:
 //! then the delay ends with the end of time, unless somebody lifts it.
 
+use crate::administrator::require_all_of_user;
 use crate::command::{Access, command};
 use crate::credential::password::{Password, require_allowed};
 use crate::encoding::Stored;
@@ -106,6 +107,8 @@ fn access(command: &Unlock, reader: &Reader<'_>) -> Run<Access> {
 
 command!(15 Unlock -> (), access, |self, tx| {
     let user = tx.reader().existing::<User>(&self.user)?;
+    // The delay keeps guesses away: whoever lifts it must not stand below the one it protects.
+    require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
     tx.remove(Kind::Throttle, &self.user);
     tx.tell(What::Unlocked, Kind::User, &self.user, Some(&user.parent), Vec::new())?;
     Ok(())

@@ -12,7 +12,8 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 /// What a history shows.
-pub(super) const EVENT_COLUMNS: &[&str] = &["time", "sentence", "actor.type", "actor.id"];
+pub(super) const EVENT_COLUMNS: &[&str] =
+    &["time", "what", "target.kind", "target.id", "actor.type", "actor.id"];
 /// The nouns whose secrets can be renewed.
 const WITH_SECRET: &[&str] = &["user", "application"];
 

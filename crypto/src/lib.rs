@@ -28,6 +28,7 @@ pub use digest::{Sha256, hmac_sha256, same, sha256};
 pub use encoding::{b64, b64url, hex, unb64, unb64url, unhex};
 pub use entropy::{Entropy, draw, draw_secret};
 pub use error::{Error, TokenFault};
+pub use jose::assertion::Assertion;
 pub use jose::issue::issue;
 pub use jose::jwk::{Jwk, Jwks, PublicKey};
 pub use jose::pkce::{half_hash, is_pkce_text, pkce_s256};

@@ -205,4 +205,14 @@ pub enum Source {
         #[n(0)]
         generation: u32,
     },
+    /// A key of a service account.
+    #[n(2)]
+    Key {
+        /// Which record: the `kid`.
+        #[n(0)]
+        key: Id,
+        /// SHA-256 of its JWK: a key that is made later under the same id revives nothing.
+        #[n(1)]
+        jwk: Hash,
+    },
 }

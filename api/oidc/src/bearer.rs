@@ -38,10 +38,13 @@ pub fn verified(service: &Service, view: &View, tenant: &Tenant, token: &str) ->
 
 /// What a verified token hangs on.
 pub fn bearer_of(claims: &AccessToken) -> Option<Bearer> {
-    let source = match (&claims.family, claims.generation) {
-        (Some(family), None) => Source::Family(Id::parse(family).ok()?),
-        (None, Some(generation)) => Source::Service { generation },
-        (Some(_), Some(_)) | (None, None) => return None,
+    let source = match (&claims.family, claims.generation, &claims.key) {
+        (Some(family), None, None) => Source::Family(Id::parse(family).ok()?),
+        (None, Some(generation), None) => Source::Service { generation },
+        (None, None, Some(key)) => key.source()?,
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) | (None, None, None) => {
+            return None;
+        }
     };
     let subject = Id::parse(&claims.sub).ok()?;
     let expires = Timestamp(claims.exp.checked_mul(1000)?);

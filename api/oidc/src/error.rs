@@ -58,7 +58,7 @@ impl Error {
             Error::UnsupportedGrantType => (
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
-                "use authorization_code, refresh_token or client_credentials",
+                "use a grant type of grant_types_supported in the discovery document",
             ),
             Error::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
             Error::InvalidToken => (

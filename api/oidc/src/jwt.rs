@@ -1,5 +1,7 @@
 //! The claims of our JWTs: access tokens (RFC 9068) and ID tokens (OpenID Connect Core §2).
 
+use identity::envelope::Source;
+use identity::id::{Fixed, Hash, Id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -54,9 +56,34 @@ pub struct AccessToken {
     /// The generation of the service account's secret that it lives and dies with.
     #[serde(rename = "urn:conclave:generation", skip_serializing_if = "Option::is_none")]
     pub generation: Option<u32>,
+    /// The service account's key that it lives and dies with.
+    #[serde(rename = "urn:conclave:key", skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyClaim>,
     /// Roles and whatever else the scopes asked for.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// Names a service account's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyClaim {
+    /// Its id.
+    pub kid: String,
+    /// SHA-256 of its JWK, in base64url.
+    pub sha256: String,
+}
+
+impl KeyClaim {
+    /// The claim for a key.
+    pub fn new(key: &Id, jwk: &Hash) -> KeyClaim {
+        KeyClaim { kid: key.to_string(), sha256: crypto::b64url(&jwk.0) }
+    }
+
+    /// The key that it names; `None` if there can be no such key.
+    pub fn source(&self) -> Option<Source> {
+        let jwk = crypto::unb64url(&self.sha256)?.try_into().ok()?;
+        Some(Source::Key { key: Id::parse(&self.kid).ok()?, jwk: Fixed(jwk) })
+    }
 }
 
 /// An ID token's claims.

@@ -122,6 +122,29 @@ struct Header<'a> {
     kid: Cow<'a, str>,
 }
 
+/// A compact JWS, taken apart: what is signed, and the bytes behind the base64url.
+pub(super) struct Parts<'t> {
+    pub(super) message: &'t str,
+    pub(super) header: Vec<u8>,
+    pub(super) claims: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'t> Parts<'t> {
+    pub(super) fn split(token: &'t str) -> Result<Self, Error> {
+        if token.len() > JWS_BYTES_MAX {
+            return Err(TokenFault::TooLong.into());
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Shape)?;
+        let (header, claims) = message.split_once('.').ok_or(TokenFault::Shape)?;
+        let [header, claims, signature] = [header, claims, signature].map(unb64url); // a fourth part has a dot inside
+        let (Some(header), Some(claims), Some(signature)) = (header, claims, signature) else {
+            return Err(TokenFault::Shape.into());
+        };
+        Ok(Self { message, header, claims, signature })
+    }
+}
+
 /// Returns the claims of a token of this kind that one of `keys` has signed.
 ///
 /// **Only the signature is checked**: expiry, issuer and audience are the caller's to check.
@@ -129,15 +152,7 @@ struct Header<'a> {
 /// # Errors
 /// [`Error::Token`], with the [`TokenFault`] that says which step refused.
 pub fn verify<C: DeserializeOwned>(token: &str, typ: Typ, keys: &KeySet) -> Result<C, Error> {
-    if token.len() > JWS_BYTES_MAX {
-        return Err(TokenFault::TooLong.into());
-    }
-    let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Shape)?;
-    let (header, claims) = message.split_once('.').ok_or(TokenFault::Shape)?;
-    let [header, claims, signature] = [header, claims, signature].map(unb64url); // a fourth part has a dot inside
-    let (Some(header), Some(claims), Some(signature)) = (header, claims, signature) else {
-        return Err(TokenFault::Shape.into());
-    };
+    let Parts { message, header, claims, signature } = Parts::split(token)?;
     let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| TokenFault::Header)?;
     if !typ.reads(&header.typ) {
         return Err(TokenFault::Typ.into());

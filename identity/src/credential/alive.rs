@@ -1,7 +1,7 @@
 //! Whether a caller's credential is alive at this position: the check that no endpoint can forget.
 
 use crate::application::Application;
-use crate::credential::{personal_token, secret};
+use crate::credential::{personal_token, secret, service_key};
 use crate::envelope::{Caller, Source, Subject, Via};
 use crate::id::{Hash, Id};
 use crate::reader::{No, Reader, Run};
@@ -68,6 +68,7 @@ fn access_token(reader: &Reader<'_>, user: &Id, token: Hash, source: &Source, sc
     match source {
         Source::Family(family) => family_of(reader, user, family, scopes),
         Source::Service { generation } => service(reader, user, *generation),
+        Source::Key { key, jwk } => service_key::require(reader, user, key, jwk),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Keys of service accounts: public ones, by whose private halves they sign assertions (RFC 7523 §2).
 //!
-//! Who verifies an assertion asks [`usable`]. Nothing private stands here: it never leaves the program that signs.
+//! Who verifies an assertion asks [`usable`], who is shown a token that was given for one asks [`require`]. Nothing private stands here: it never leaves the program that signs.
 
 use crate::administrator::require_all_of_user;
 use crate::encoding::{Invalid, Stored};
-use crate::id::Id;
+use crate::envelope::Source;
+use crate::id::{Hash, Id};
 use crate::name::{described, text};
 use crate::permission::Area;
 use crate::reader::{Reader, Run, optional};
-use crate::record::Kind;
+use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::time::Timestamp;
@@ -33,6 +34,11 @@ impl PublicJwk {
             )
         })?;
         Ok(PublicJwk(key.canonical().into()))
+    }
+
+    /// SHA-256 of the text: of this key and of no other.
+    fn hash(&self) -> Hash {
+        Hash::of(self.as_str().as_bytes())
     }
 }
 
@@ -81,14 +87,42 @@ impl Resource for ServiceKey {
     }
 }
 
-/// The key of this `kid`, if a service account may sign with it now: he and it serve, it is his and has not expired.
-pub fn usable(reader: &Reader<'_>, user: &Id, kid: &str) -> Run<Option<Jwk>> {
+/// A key that a service account may sign with now.
+#[derive(Clone, Debug)]
+pub struct Usable {
+    /// Whose key it is.
+    pub user: Record<User>,
+    /// What verifies.
+    pub jwk: Jwk,
+    /// What a token hangs on that is given for its signature.
+    pub source: Source,
+}
+
+/// The key of this `kid`, if its service account may sign with it now: he and it serve, and it has not expired.
+pub fn usable(reader: &Reader<'_>, kid: &str) -> Run<Option<Usable>> {
     let Ok(id) = Id::parse(kid) else { return Ok(None) };
-    let Some(record) = optional(reader.live::<ServiceKey>(&id))? else { return Ok(None) };
-    let expired = record.spec.expires.is_some_and(|expires| expires <= reader.now);
-    if expired || record.parent != *user {
-        return Ok(None);
+    let Some(record) = optional(serving(reader, &id))? else { return Ok(None) };
+    let Some(user) = optional(reader.live::<User>(&record.parent))? else { return Ok(None) };
+    let Ok(key) = PublicKey::parse(record.spec.jwk.as_str()) else { return Ok(None) };
+    let source = Source::Key { key: id, jwk: record.spec.jwk.hash() };
+    Ok(Some(Usable { user, jwk: Jwk { kid: kid.to_owned(), alg: key.alg(), key }, source }))
+}
+
+/// Refuses a user for whom this key does not count now, or not any more: it does not serve, has expired, is another's, or
+/// is another key under the same id.
+pub fn require(reader: &Reader<'_>, user: &Id, key: &Id, jwk: &Hash) -> Run<()> {
+    let record = serving(reader, key)?;
+    if record.parent == *user && record.spec.jwk.hash().same(jwk) {
+        Ok(())
+    } else {
+        Err(Refusal::CallerNotAlive.into())
     }
-    let key = PublicKey::parse(record.spec.jwk.as_str()).ok();
-    Ok(key.map(|key| Jwk { kid: kid.to_owned(), alg: key.alg(), key }))
+}
+
+fn serving(reader: &Reader<'_>, key: &Id) -> Run<Record<ServiceKey>> {
+    let record = reader.live::<ServiceKey>(key)?;
+    match record.spec.expires {
+        Some(expires) if expires <= reader.now => Err(Refusal::CallerNotAlive.into()),
+        Some(_) | None => Ok(record),
+    }
 }

@@ -1,7 +1,7 @@
 //! Whether an access token still counts: its signature says who made it, only the tables say whether it lives.
 
 use crate::application::{Application, ApplicationKind};
-use crate::credential::secret;
+use crate::credential::{secret, service_key};
 use crate::envelope::Source;
 use crate::id::{Hash, Id};
 use crate::reader::{Reader, Run};
@@ -37,6 +37,7 @@ pub fn bearer(reader: &Reader<'_>, token: &Bearer) -> Run<Record<User>> {
             }
         }
         Source::Service { generation } => secret::require_generation(reader, &token.subject, *generation)?,
+        Source::Key { key, jwk } => service_key::require(reader, &token.subject, key, jwk)?,
     }
     reader.live::<User>(&token.subject)
 }

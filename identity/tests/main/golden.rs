@@ -109,6 +109,12 @@ fn golden_callers() {
         Caller::client(id("a1"), Some(3)),
         Caller::service(id("u1"), 3),
         Caller::operator(),
+        Caller::bearer(
+            id("u1"),
+            Hash::of(b"jti"),
+            Source::Key { key: id("k1"), jwk: Hash::of(b"jwk") },
+            vec!["openid".to_owned()],
+        ),
     ];
     let text: String = callers.iter().map(|caller| text_of(&encode(caller), 0)).collect();
     compare(&path("callers.cbor.hex"), &text);

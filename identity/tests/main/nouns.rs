@@ -433,7 +433,8 @@ fn nobody_gives_a_key_to_a_service_account_above_him() {
 
 /// Whether the service account of a tenant may sign with the key `kid`.
 fn is_usable(world: &World, tenant: &Tenant, kid: &str) -> bool {
-    usable(&world.reader(tenant.instance), &tenant.service.id, kid).unwrap().is_some()
+    let found = usable(&world.reader(tenant.instance), kid).unwrap();
+    found.is_some_and(|found| found.user.id == tenant.service.id)
 }
 
 #[test]
@@ -442,7 +443,9 @@ fn a_service_key_counts_while_it_and_all_above_it_serve() {
     let (system, instance) = (Caller::system(), acme.instance);
     let expires = Some(world.now.plus_secs(60));
     world.create(instance, &id("k"), &acme.service.id, ServiceKey { jwk: jwk(Alg::EdDsa), expires });
-    let found = usable(&world.reader(instance), &acme.service.id, "k").unwrap().unwrap();
+    let found = usable(&world.reader(instance), "k").unwrap().unwrap();
+    assert_eq!(found.user.id, acme.service.id);
+    let found = found.jwk;
     assert_eq!((found.kid.as_str(), found.alg), ("k", Alg::EdDsa));
     assert_eq!(found.key, PublicKey::parse(jwk(Alg::EdDsa).as_str()).unwrap());
     assert!(found.verifier().is_ok());

@@ -2,6 +2,8 @@
 //! lacks.
 
 use crate::scenario::{delete, set_state};
+use crypto::Alg;
+use crypto::testing::signing_key;
 use identity::administrator::Administrator;
 use identity::application::Application;
 use identity::authorization::Authorization;
@@ -9,6 +11,7 @@ use identity::change::{Create, Update};
 use identity::credential::alive;
 use identity::credential::password::SetPassword;
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
+use identity::credential::service_key::{PublicJwk, ServiceKey, usable};
 use identity::envelope::{Caller, Source, Subject, Via};
 use identity::id::{Hash, Id, SYSTEM};
 use identity::instance::SetInstanceState;
@@ -35,24 +38,35 @@ enum Way {
     PublicClient,
     Bearer,
     Service,
+    Key,
 }
 
-const WAYS: [Way; 5] = [Way::Session, Way::WebClient, Way::PublicClient, Way::Bearer, Way::Service];
+const WAYS: [Way; 6] = [Way::Session, Way::WebClient, Way::PublicClient, Way::Bearer, Way::Service, Way::Key];
 
 /// The bearer of an access token of a family.
 fn bearer(user: Id, family: Id, scopes: Vec<String>) -> Caller {
     Caller::bearer(user, Hash::of(b"jti"), Source::Family(family), scopes)
 }
 
+/// What hangs on a new key of the tenant's service account.
+fn of_key(world: &mut World, tenant: &Tenant, key: &str, alg: Alg) -> Source {
+    let jwk = PublicJwk::parse(&signing_key(alg).public_jwk().key.canonical()).unwrap();
+    let expires = Some(world.now.plus_secs(3600));
+    world.create(tenant.instance, &id(key), &tenant.service.id, ServiceKey { jwk, expires });
+    usable(&world.reader(tenant.instance), key).unwrap().unwrap().source
+}
+
 struct Callers {
     tenant: Tenant,
     family: Id,
+    key: Source,
 }
 
 impl Callers {
     fn of(world: &mut World, tenant: &Tenant) -> Callers {
         let family = world.tokens(tenant.instance, &tenant.user, &tenant.web).family;
-        Callers { tenant: tenant.clone(), family }
+        let key = of_key(world, tenant, "a-key", Alg::Es256);
+        Callers { tenant: tenant.clone(), family, key }
     }
 
     fn caller(&self, way: Way) -> Caller {
@@ -62,6 +76,9 @@ impl Callers {
             Way::PublicClient => self.tenant.spa.caller(),
             Way::Bearer => bearer(self.tenant.user.id.clone(), self.family.clone(), vec!["openid".into()]),
             Way::Service => self.tenant.service.caller(),
+            Way::Key => {
+                Caller::bearer(self.tenant.service.id.clone(), Hash::of(b"jti"), self.key.clone(), vec![])
+            }
         }
     }
 
@@ -86,6 +103,7 @@ impl Callers {
                 &self.tenant.service.id,
                 Source::Service { generation: self.tenant.service.generation },
             ),
+            (Way::Key, &self.tenant.service.id, self.key.clone()),
         ] {
             let expires = reader.now.plus_secs(60);
             let token = Bearer { subject: subject.clone(), jti: "j".into(), expires, source };
@@ -120,7 +138,7 @@ fn a10_a_disabled_user_authenticates_nothing() {
 
 #[test]
 fn a10_a_disabled_service_account_authenticates_nothing() {
-    check_switch::<User>(|tenant| tenant.service.id.clone(), &[Way::Service]);
+    check_switch::<User>(|tenant| tenant.service.id.clone(), &[Way::Service, Way::Key]);
 }
 
 #[test]
@@ -537,6 +555,48 @@ fn a_token_counts_for_its_subject_until_it_ends() {
     let deny = identity::token::deny::DenyToken { jti: "j".into(), expires };
     world.must(&acme.web.caller(), acme.instance, &deny);
     assert!(introspect::bearer(&world.reader(acme.instance), &good).is_err(), "denied");
+}
+
+#[test]
+fn a_token_of_a_key_ends_with_the_key() {
+    let (mut world, Tenants { acme, globex, umbra }) = World::standard();
+    let (system, instance) = (Caller::system(), acme.instance);
+    let source = of_key(&mut world, &acme, "k", Alg::Es256);
+    let Source::Key { key, jwk } = source.clone() else { panic!("{source:?}") };
+    let counts = |world: &World, tenant: &Tenant, subject: &Id, source: &Source| {
+        let reader = world.reader(tenant.instance);
+        let expires = reader.now.plus_secs(60);
+        let token = Bearer { subject: subject.clone(), jti: "j".into(), expires, source: source.clone() };
+        let introspected = introspect::bearer(&reader, &token).is_ok();
+        let caller = Caller::bearer(subject.clone(), Hash::of(b"j"), source.clone(), vec![]);
+        assert_eq!(alive::check(&reader, &caller).is_ok(), introspected, "{token:?}");
+        introspected
+    };
+    let robot = &acme.service.id;
+    assert!(counts(&world, &acme, robot, &source));
+    // another's, another tenant's, of a key that is not there
+    assert!(!counts(&world, &acme, &acme.user.id, &source));
+    assert!(!counts(&world, &globex, &globex.service.id, &source));
+    assert!(!counts(&world, &umbra, &umbra.service.id, &source));
+    for (key, jwk) in [(id("k2"), jwk), (id("K"), jwk), (key, Hash::of(b"another"))] {
+        assert!(!counts(&world, &acme, robot, &Source::Key { key, jwk }));
+    }
+    let other = of_key(&mut world, &acme, "k2", Alg::EdDsa);
+    // switched off, and deleted
+    world.must(&system, instance, &set_state::<ServiceKey>(&id("k"), State::Inactive));
+    assert!(!counts(&world, &acme, robot, &source) && counts(&world, &acme, robot, &other));
+    world.must(&system, instance, &set_state::<ServiceKey>(&id("k"), State::Active));
+    assert!(counts(&world, &acme, robot, &source));
+    world.must(&system, instance, &delete::<ServiceKey>(&id("k")));
+    assert!(!counts(&world, &acme, robot, &source) && counts(&world, &acme, robot, &other));
+    // Under the id of the old key, another one revives nothing.
+    let new = of_key(&mut world, &acme, "k", Alg::EdDsa);
+    assert!(!counts(&world, &acme, robot, &source) && counts(&world, &acme, robot, &new));
+    // expired
+    world.advance_secs(3599);
+    assert!(counts(&world, &acme, robot, &new));
+    world.advance_secs(1);
+    assert!(!counts(&world, &acme, robot, &new) && !counts(&world, &acme, robot, &other));
 }
 
 #[test]

@@ -310,8 +310,6 @@ impl Group {
     }
 }
 
-/// A clock that starts at a known time and then runs as fast as the test does.
-#[expect(clippy::disallowed_methods, reason = "this is the clock that the test goes by")]
 /// The clocks of all nodes that run, and how far they have come.
 #[derive(Default)]
 struct Clocks {
@@ -321,6 +319,7 @@ struct Clocks {
 
 /// A clock that shows what all others show, and goes on with them until it is told to stop. One thread moves all of
 /// them: with one each, a starved one would fall behind, and its node would be refused for a clock that is off.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that the test goes by")]
 fn ticking_clock() -> (Arc<ManualClock>, Arc<AtomicBool>) {
     static CLOCKS: LazyLock<Mutex<Clocks>> = LazyLock::new(|| {
         std::thread::spawn(|| {

@@ -1,6 +1,6 @@
 //! The authorization code grant (RFC 6749 §4.1.3) with PKCE (RFC 7636 §4.5).
 
-use super::{Granted, application, required, view_at};
+use super::{FamilyGrant, Granted, application, required, view_at};
 use crate::error::Error;
 use api_core::Service;
 use api_core::extract::client::Client;
@@ -15,7 +15,7 @@ pub(super) async fn redeem(
     client: &Client,
     form: &Parameters,
 ) -> Result<Granted, Error> {
-    application(client)?;
+    let application = application(client)?;
     let invalid = Error::InvalidGrant("the code is not valid, or not any more");
     let code = secrets::parse(secrets::CODE, required(form, "code")?).ok_or_else(|| invalid.clone())?;
     let challenge = match form.get("code_verifier") {
@@ -40,14 +40,15 @@ pub(super) async fn redeem(
     };
     let done = service.submit(tenant.instance, client.caller(), &command).await?;
     match done.reply {
-        Redeemed::Granted { family, nonce } => Ok(Granted::Family {
+        Redeemed::Granted { family, nonce } => Ok(Granted::Family(FamilyGrant {
             view: view_at(service, done.position).await?,
+            application,
             id: family_id,
             refresh: family.generation.is_some().then_some(refresh),
             scopes: family.scopes.clone(),
             family: Box::new(family),
             nonce,
-        }),
+        })),
         Redeemed::Replayed => Err(invalid),
     }
 }

@@ -5,14 +5,15 @@
 
 mod authorization_code;
 mod client_credentials;
+mod jwt_bearer;
 mod refresh_token;
 mod sign;
 
-use crate::error::Error;
+use crate::error::{Error, internal};
 use api_core::Service;
 use api_core::extract::client::{Client, authenticate};
 use api_core::extract::form::Parameters;
-use api_core::extract::tenant::tenant;
+use api_core::extract::tenant::{Tenant, tenant};
 use api_core::limits::SIGNING_STALENESS_MAX;
 use api_core::{Freshness, View};
 use axum::Json;
@@ -22,8 +23,16 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use crypto::Secret;
+use identity::application::Application;
+use identity::envelope::Source;
+use identity::grant::code::is_meant;
+use identity::grant::scope;
 use identity::id::Id;
+use identity::reader::No;
+use identity::record::Record;
 use identity::token::family::Family;
+use identity::user::User;
+use std::sync::Arc;
 
 /// The grant types that are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +40,7 @@ enum Grant {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    JwtBearer,
 }
 
 impl Grant {
@@ -39,6 +49,7 @@ impl Grant {
             "authorization_code" => Some(Grant::AuthorizationCode),
             "refresh_token" => Some(Grant::RefreshToken),
             "client_credentials" => Some(Grant::ClientCredentials),
+            "urn:ietf:params:oauth:grant-type:jwt-bearer" => Some(Grant::JwtBearer),
             _ => None,
         }
     }
@@ -46,17 +57,28 @@ impl Grant {
 
 /// What a grant hands to the phase that signs.
 enum Granted {
-    /// Tokens of a family, at the view in which it stands.
-    Family {
-        view: View,
-        id: Id,
-        family: Box<Family>,
-        scopes: Vec<String>,
-        nonce: Option<String>,
-        refresh: Option<Secret<String>>,
-    },
-    /// A token of a service account.
-    Service { view: View, scopes: Vec<String> },
+    Family(FamilyGrant),
+    Service(ServiceGrant),
+}
+
+/// Tokens of a family, at the view in which it stands.
+struct FamilyGrant {
+    view: View,
+    application: Arc<Record<Application>>,
+    id: Id,
+    family: Box<Family>,
+    scopes: Vec<String>,
+    nonce: Option<String>,
+    refresh: Option<Secret<String>>,
+}
+
+/// A token of a service account.
+struct ServiceGrant {
+    view: View,
+    user: Arc<Record<User>>,
+    /// What it has proven, and what the token hangs on.
+    source: Source,
+    scopes: Vec<String>,
 }
 
 /// `POST /oauth/v2/token`.
@@ -74,15 +96,20 @@ pub async fn handle(
     // 3. client
     let view = service.backend.view(Freshness::Bounded(SIGNING_STALENESS_MAX)).await?;
     let tenant = tenant(&service, &view, &headers)?;
-    let client = authenticate(&service, &view, tenant.instance, &headers, &form)?;
+    let client = || authenticate(&service, &view, tenant.instance, &headers, &form);
     // 4. grant
     let granted = match grant {
-        Grant::AuthorizationCode => authorization_code::redeem(&service, &tenant, &client, &form).await?,
-        Grant::RefreshToken => refresh_token::advance(&service, &tenant, &client, &form).await?,
-        Grant::ClientCredentials => client_credentials::grant(view, &tenant, &client, &form)?,
+        Grant::AuthorizationCode => authorization_code::redeem(&service, &tenant, &client()?, &form).await?,
+        Grant::RefreshToken => refresh_token::advance(&service, &tenant, &client()?, &form).await?,
+        Grant::ClientCredentials => client_credentials::grant(&view, &tenant, &client()?, &form)?,
+        // There is no client: the assertion is the grant and says who asks (RFC 7523 §2.1).
+        Grant::JwtBearer => {
+            no_client(&headers, &form)?;
+            jwt_bearer::grant(&service, view, &tenant, &form).await?
+        }
     };
     // 5. sign
-    let tokens = sign::tokens(&service, &tenant, &client, granted).await?;
+    let tokens = sign::tokens(&service, &tenant, granted).await?;
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(tokens)).into_response())
 }
 
@@ -94,9 +121,43 @@ async fn view_at(service: &Service, position: api_core::Position) -> Result<View
     Ok(service.at_least(position).await?)
 }
 
-fn application(client: &Client) -> Result<(), Error> {
+fn application(client: &Client) -> Result<Arc<Record<Application>>, Error> {
     match client {
-        Client::Application { .. } => Ok(()),
+        Client::Application { record, .. } => Ok(Arc::clone(record)),
         Client::Service { .. } => Err(Error::UnauthorizedClient),
+    }
+}
+
+/// Refuses credentials of a client where none is asked for: they would have to be right (RFC 7523 §3.1).
+fn no_client(headers: &HeaderMap, form: &Parameters) -> Result<(), Error> {
+    let presented = headers.contains_key(header::AUTHORIZATION)
+        || form.has("client_secret")
+        || form.has("client_assertion");
+    if presented {
+        return Err(Error::InvalidRequest(
+            "send the assertion alone: no client authenticates beside it".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// The scopes that a service account asks for and may have.
+fn scopes_of_service(
+    view: &View,
+    tenant: &Tenant,
+    account: &Record<User>,
+    form: &Parameters,
+) -> Result<Vec<String>, Error> {
+    let mut scopes =
+        scope::parse(form.get("scope").unwrap_or_default()).map_err(|error| Error::InvalidScope(error.0))?;
+    // There is no person who could be away.
+    scopes.retain(|scope| scope != scope::OFFLINE_ACCESS);
+    // Some scopes say that the user belongs to an organization. There is no project here whose roles could be asked.
+    match is_meant(&view.reader(tenant.instance), account, &scopes) {
+        Ok(()) => Ok(scopes),
+        Err(No::Refused(_)) => {
+            Err(Error::InvalidScope("the service account is no member of that organization"))
+        }
+        Err(No::Fault(fault)) => Err(internal(&fault.0)),
     }
 }

@@ -1,6 +1,6 @@
 //! The refresh token grant (RFC 6749 §6), rotated: each token advances its family once.
 
-use super::{Granted, application, required, view_at};
+use super::{FamilyGrant, Granted, application, required, view_at};
 use crate::error::Error;
 use api_core::Service;
 use api_core::extract::client::Client;
@@ -18,7 +18,7 @@ pub(super) async fn advance(
     client: &Client,
     form: &Parameters,
 ) -> Result<Granted, Error> {
-    application(client)?;
+    let application = application(client)?;
     let invalid = Error::InvalidGrant("the refresh token is not valid, or not any more");
     let presented = required(form, "refresh_token")?;
     let wanted =
@@ -52,14 +52,15 @@ pub(super) async fn advance(
         }
         Advanced::Reused => return Err(invalid),
     };
-    Ok(Granted::Family {
+    Ok(Granted::Family(FamilyGrant {
         view: view_at(service, done.position).await?,
+        application,
         id: family_id,
         scopes: wanted.unwrap_or_else(|| family.scopes.clone()),
         family: Box::new(family),
         nonce: None,
         refresh: Some(refresh),
-    })
+    }))
 }
 
 /// Whether this is a client's own token, be it the one that was just used.

@@ -1,19 +1,18 @@
 //! The last phase: claims from the view in which the grant stands, signed with a parsed key.
 
-use super::Granted;
+use super::{FamilyGrant, Granted, ServiceGrant};
 use crate::claims;
 use crate::error::{Error, internal};
-use crate::jwt::{AccessToken, Audience, IdToken};
-use api_core::extract::client::Client;
+use crate::jwt::{AccessToken, Audience, IdToken, KeyClaim};
+use api_core::Service;
 use api_core::extract::tenant::Tenant;
-use api_core::{Service, View};
-use crypto::{Secret, draw};
-use identity::application::{Application, TokenAlg};
+use crypto::draw;
+use identity::application::TokenAlg;
+use identity::envelope::Source;
 use identity::grant::scope;
 use identity::id::{Fixed, Id};
-use identity::record::Record;
 use identity::token::claims::{Asserted, asked_audience, audience, roles};
-use identity::token::family::{self, Family};
+use identity::token::family;
 use identity::user::User;
 use serde::Serialize;
 use serde_json::Map;
@@ -31,46 +30,15 @@ pub(super) struct Tokens {
     id_token: Option<String>,
 }
 
-pub(super) async fn tokens(
-    service: &Service,
-    tenant: &Tenant,
-    client: &Client,
-    granted: Granted,
-) -> Result<Tokens, Error> {
-    match (granted, client) {
-        (
-            Granted::Family { view, id, family, scopes, nonce, refresh },
-            Client::Application { record, .. },
-        ) => {
-            let of = OfFamily { view, id, family, scopes, nonce };
-            of_family(service, tenant, record, of, refresh).await
-        }
-        (Granted::Service { view, scopes }, Client::Service { record, generation }) => {
-            of_service(service, tenant, &view, record, *generation, scopes).await
-        }
-        (Granted::Family { .. }, Client::Service { .. })
-        | (Granted::Service { .. }, Client::Application { .. }) => {
-            Err(internal("a grant of another kind of client"))
-        }
+pub(super) async fn tokens(service: &Service, tenant: &Tenant, granted: Granted) -> Result<Tokens, Error> {
+    match granted {
+        Granted::Family(grant) => of_family(service, tenant, grant).await,
+        Granted::Service(grant) => of_service(service, tenant, grant).await,
     }
 }
 
-struct OfFamily {
-    view: View,
-    id: Id,
-    family: Box<Family>,
-    scopes: Vec<String>,
-    nonce: Option<String>,
-}
-
-async fn of_family(
-    service: &Service,
-    tenant: &Tenant,
-    application: &Record<Application>,
-    of: OfFamily,
-    refresh: Option<Secret<String>>,
-) -> Result<Tokens, Error> {
-    let OfFamily { view, id, family, scopes, nonce } = of;
+async fn of_family(service: &Service, tenant: &Tenant, grant: FamilyGrant) -> Result<Tokens, Error> {
+    let FamilyGrant { view, application, id, family, scopes, nonce, refresh } = grant;
     let reader = view.reader(tenant.instance);
     // Between the command and this view something may have been revoked: nothing is signed for what is gone.
     family::live(&reader, &id)?;
@@ -80,9 +48,9 @@ async fn of_family(
     let now = view.now.secs();
     let asserted = |yes: bool| if yes { Asserted::Yes } else { Asserted::No };
     let in_access = asserted(application.spec.access_token_roles);
-    let access_roles = roles(&reader, application, in_access, &user, &scopes)?;
+    let access_roles = roles(&reader, &application, in_access, &user, &scopes)?;
     let mut meant: Vec<String> = vec![application.id.to_string()];
-    meant.extend(audience(&reader, application, &scopes).iter().map(Id::to_string));
+    meant.extend(audience(&reader, &application, &scopes).iter().map(Id::to_string));
     let access = AccessToken {
         iss: tenant.issuer.clone(),
         sub: user.id.to_string(),
@@ -96,12 +64,13 @@ async fn of_family(
         sid: Some(family.session.to_string()),
         family: Some(id.to_string()),
         generation: None,
+        key: None,
         more: claims::of_roles(application.parent.as_str(), &access_roles),
     };
     let access_token = crypto::issue(&*signer, "at+jwt", &access).await?;
     let id_token = if scope::has(&scopes, scope::OPENID) {
         let in_id = asserted(application.spec.id_token_roles);
-        let id_roles = roles(&reader, application, in_id, &user, &scopes)?;
+        let id_roles = roles(&reader, &application, in_id, &user, &scopes)?;
         let mut more = claims::of_roles(application.parent.as_str(), &id_roles);
         if application.spec.id_token_userinfo {
             more.extend(claims::of_user(&reader, &user, &scopes)?);
@@ -134,16 +103,15 @@ async fn of_family(
     })
 }
 
-async fn of_service(
-    service: &Service,
-    tenant: &Tenant,
-    view: &View,
-    user: &Record<User>,
-    generation: u32,
-    scopes: Vec<String>,
-) -> Result<Tokens, Error> {
-    let lifetimes = service.lifetimes(view, tenant.instance).map_err(|fault| internal(&fault.0))?;
-    let signer = service.signer(view, tenant.instance, TokenAlg::Es256)?;
+async fn of_service(service: &Service, tenant: &Tenant, grant: ServiceGrant) -> Result<Tokens, Error> {
+    let ServiceGrant { view, user, source, scopes } = grant;
+    let (generation, key) = match &source {
+        Source::Service { generation } => (Some(*generation), None),
+        Source::Key { key, jwk } => (None, Some(KeyClaim::new(key, jwk))),
+        Source::Family(_) => return Err(internal("a service account's token hangs on a family")),
+    };
+    let lifetimes = service.lifetimes(&view, tenant.instance).map_err(|fault| internal(&fault.0))?;
+    let signer = service.signer(&view, tenant.instance, TokenAlg::Es256)?;
     let now = view.now.secs();
     let reader = view.reader(tenant.instance);
     let meant: Vec<String> = asked_audience(&reader, &scopes).iter().map(Id::to_string).collect();
@@ -162,7 +130,8 @@ async fn of_service(
         auth_time: None,
         sid: None,
         family: None,
-        generation: Some(generation),
+        generation,
+        key,
         more: Map::new(),
     };
     let access_token = crypto::issue(&*signer, "at+jwt", &access).await?;

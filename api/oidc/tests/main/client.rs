@@ -232,7 +232,10 @@ async fn case_46_grant_types_are_known_by_their_exact_name() {
         "implicit",
         "x",
         "urn:ietf:params:oauth:grant-type:device_code",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:jwt-Bearer",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer ",
+        "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "jwt-bearer",
         "urn:ietf:params:oauth:grant-type:token-exchange",
         "urn:openid:params:grant-type:ciba",
         "urn:ietf:params:oauth:grant-type:saml2-bearer",
@@ -242,6 +245,10 @@ async fn case_46_grant_types_are_known_by_their_exact_name() {
     }
     refused(&world.token(Some(&auth), &[("grant_type", "")]).await, 400, "invalid_request", "empty");
     refused(&world.token(Some(&auth), &[]).await, 400, "invalid_request", "none");
+    let bearer = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")];
+    let answer = world.token(None, &bearer).await;
+    refused(&answer, 400, "invalid_request", "no assertion");
+    assert!(answer.body.contains("the parameter assertion is missing"), "{}", answer.body);
     for (grant, missing) in [("authorization_code", "code"), ("refresh_token", "refresh_token")] {
         let answer = world.token(Some(&auth), &[("grant_type", grant)]).await;
         refused(&answer, 400, "invalid_request", grant);

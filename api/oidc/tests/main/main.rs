@@ -7,6 +7,7 @@ mod bad_input;
 mod client;
 mod code;
 mod hostile;
+mod jwt_bearer;
 mod keys;
 mod logout;
 mod refresh;

@@ -13,10 +13,10 @@ use identity::project::Project;
 use identity::record::State;
 use std::marker::PhantomData;
 
-const OTHER: &str = "other.example";
+pub const OTHER: &str = "other.example";
 
 /// A second instance with an application and a project of the same ids, which their owners are free to choose.
-async fn twin(world: &World) -> World {
+pub async fn twin(world: &World) -> World {
     let (service, system) = (&world.service, Caller::system());
     let name = |text: &str| Name::parse(text).unwrap();
     let host = HostName::parse(OTHER).unwrap();

@@ -13,6 +13,7 @@ use identity::id::{Hash, Id};
 use identity::name::HostName;
 use identity::organization::Organization;
 use identity::project::Project;
+use identity::project::grant::ProjectGrant;
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::{EndSession, EndSessionOf, Session};
@@ -250,7 +251,7 @@ fn a_person_asked_to_prove_again_gets_no_code_before_he_did() {
 fn case_27_who_holds_no_role_where_one_is_needed_gets_no_code() {
     let (mut world, acme, _) = start();
     let spec =
-        Project { name: name("Portal"), role_assertion: false, role_check: true, has_project_check: true };
+        Project { name: name("Portal"), role_assertion: false, role_check: true, has_project_check: false };
     let update = Update { id: acme.project.clone(), revision: None, spec };
     world.must(&acme.org_owner.caller(), acme.instance, &update);
     let code = world.code_for(&acme.web);
@@ -261,6 +262,26 @@ fn case_27_who_holds_no_role_where_one_is_needed_gets_no_code() {
     world.must(&acme.org_owner.caller(), acme.instance, &off);
     let code = world.code_for(&acme.web);
     world.when(&acme.user.caller(), acme.instance, &code).refused(Refusal::NoRole);
+}
+
+#[test]
+fn whose_organization_has_no_part_in_a_project_gets_no_code_where_that_is_checked() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let spec =
+        Project { name: name("Portal"), role_assertion: false, role_check: false, has_project_check: true };
+    let update = Update { id: acme.project.clone(), revision: None, spec };
+    world.must(&acme.org_owner.caller(), acme.instance, &update);
+    let code = world.code_for(&acme.web);
+    world.when(&globex.user.caller(), acme.instance, &code).refused(Refusal::NoRole);
+    world.when(&acme.user.caller(), acme.instance, &code).told(&[What::CodeIssued]);
+    let grant = ProjectGrant { organization: globex.organization.clone(), roles: vec![] };
+    world.create(acme.instance, &id("granted"), &acme.project, grant);
+    let code = world.code_for(&acme.web);
+    world.when(&globex.user.caller(), acme.instance, &code).told(&[What::CodeIssued]);
+    let off = set_state::<ProjectGrant>(&id("granted"), State::Inactive);
+    world.must(&acme.org_owner.caller(), acme.instance, &off);
+    let code = world.code_for(&acme.web);
+    world.when(&globex.user.caller(), acme.instance, &code).refused(Refusal::NoRole);
 }
 
 #[test]

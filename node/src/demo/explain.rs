@@ -76,7 +76,7 @@ fn nodes(plan: &Plan, processes: &[Process]) -> String {
 }
 
 fn applications(credentials: &Credentials) -> String {
-    let Credentials { issuer, web, api, service, user, .. } = credentials;
+    let Credentials { issuer, web, api, service, user, admin, .. } = credentials;
     format!(
         "
 Try
@@ -91,6 +91,8 @@ Try
       -d scope='openid urn:zitadel:iam:org:project:id:{PROJECT}:aud' {issuer}/oauth/v2/token
     curl -s -u {}:{} -d token=TOKEN {issuer}/oauth/v2/introspect
   - point any OpenID Connect library at the issuer with the web app's id and secret
+  - manage: {program} login {issuer} opens a browser (sign in as {}), then
+    {program} get users; the whole API is described at {issuer}/api/docs
 ",
         user.username,
         sign_in_url(credentials),
@@ -101,7 +103,14 @@ Try
         service.client_secret,
         api.client_id,
         api.client_secret,
+        admin.username,
+        program = program(),
     )
+}
+
+/// How this program was called, so that the lines can be copied.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "conclave".to_owned())
 }
 
 fn failures(plan: &Plan, processes: &[Process]) -> String {

@@ -3,7 +3,7 @@
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::permission::{Area, Within};
-use crate::project::grant::{self, ProjectGrant, has_role};
+use crate::project::grant::{self, ProjectGrant, has_had_role, has_role};
 use crate::project::{Project, role::RoleKey};
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
@@ -92,36 +92,34 @@ fn received(reader: &Reader<'_>, project: &Id, grant: &Id, organization: &Id) ->
 }
 
 /// The roles that a user holds in a project, as they stand: each with the organization that gives it. A role that was
-/// deleted, or taken out of a grant, is held by nobody.
+/// deleted, or taken out of a grant, is held by nobody, also when another one gets its key.
 pub fn roles(reader: &Reader<'_>, project: &Record<Project>, user: &Record<User>) -> Run<Vec<(Id, RoleKey)>> {
     let mut held = Vec::new();
-    for role in given(reader, &format!("{} {}", project.id, user.id))? {
-        held.push((project.parent.clone(), role));
+    if let Some(given) = given(reader, &format!("{} {}", project.id, user.id))? {
+        for role in given.spec.roles {
+            if has_had_role(reader, &project.id, &role, given.changed)? {
+                held.push((project.parent.clone(), role));
+            }
+        }
     }
     let grant = match grant::of(reader, &project.id, &user.parent)? {
         Some(grant) => optional(reader.live::<ProjectGrant>(&grant))?,
         None => None,
     };
-    if let Some(grant) = grant {
-        for role in given(reader, &format!("{} {} {}", project.id, user.id, grant.id))? {
-            if grant.spec.roles.contains(&role) {
+    let Some(grant) = grant else { return Ok(held) };
+    if let Some(given) = given(reader, &format!("{} {} {}", project.id, user.id, grant.id))? {
+        for role in given.spec.roles {
+            let since = given.changed.min(grant.changed);
+            if grant.spec.roles.contains(&role) && has_had_role(reader, &project.id, &role, since)? {
                 held.push((grant.spec.organization.clone(), role));
             }
         }
     }
-    let mut existing = Vec::new();
-    for (organization, role) in held {
-        if has_role(reader, &project.id, &role)? {
-            existing.push((organization, role));
-        }
-    }
-    Ok(existing)
+    Ok(held)
 }
 
-fn given(reader: &Reader<'_>, name: &str) -> Run<Vec<RoleKey>> {
-    let Some(id) = reader.named(Names::Authorization, name)? else { return Ok(Vec::new()) };
-    match reader.find::<Authorization>(&id)? {
-        Some(record) if record.state == State::Active => Ok(record.spec.roles),
-        Some(_) | None => Ok(Vec::new()),
-    }
+/// The authorization of this name, if it serves.
+fn given(reader: &Reader<'_>, name: &str) -> Run<Option<Record<Authorization>>> {
+    let Some(id) = reader.named(Names::Authorization, name)? else { return Ok(None) };
+    Ok(reader.find::<Authorization>(&id)?.filter(|record| record.state == State::Active))
 }

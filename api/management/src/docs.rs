@@ -54,12 +54,22 @@ fn page(description: &Value, routes: &[Route]) -> String {
     for group in &groups {
         let _ = write!(html, "<a href=\"#{0}\">{0}</a> ", escaped(group));
     }
-    html += "</nav>";
+    html += "<a href=\"#schemas\">schemas</a></nav>";
     for group in groups {
         let _ = write!(html, "<h2 id=\"{0}\">{0}</h2>", escaped(group));
         for route in routes.iter().filter(|route| route.group == group) {
             html += &entry(description, route);
         }
+    }
+    html += "<h2 id=\"schemas\">schemas</h2>";
+    for (name, schema) in description["components"]["schemas"].as_object().into_iter().flatten() {
+        let text = serde_json::to_string_pretty(schema).unwrap_or_default();
+        let name = escaped(name);
+        let _ = write!(
+            html,
+            "<details id=\"{name}\"><summary><code>{name}</code></summary><pre>{}</pre></details>",
+            escaped(&text)
+        );
     }
     html + "</html>"
 }

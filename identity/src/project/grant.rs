@@ -5,11 +5,12 @@ use crate::id::Id;
 use crate::organization::Organization;
 use crate::permission::{Area, Within};
 use crate::project::Project;
-use crate::project::role::RoleKey;
+use crate::project::role::{Role, RoleKey};
 use crate::reader::{Names, Reader, Run};
 use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::time::Timestamp;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,13 @@ impl Resource for ProjectGrant {
 /// Whether a project has such a role.
 pub fn has_role(reader: &Reader<'_>, project: &Id, role: &RoleKey) -> Run<bool> {
     Ok(reader.named(Names::RoleKey, &format!("{project} {role}"))?.is_some())
+}
+
+/// Whether a project has this very role since a moment. A role that is younger is another one under the same key: who was
+/// given the former does not hold it.
+pub fn has_had_role(reader: &Reader<'_>, project: &Id, role: &RoleKey, since: Timestamp) -> Run<bool> {
+    let Some(id) = reader.named(Names::RoleKey, &format!("{project} {role}"))? else { return Ok(false) };
+    Ok(reader.find::<Role>(&id)?.is_some_and(|role| role.created <= since))
 }
 
 /// The grant of a project to an organization.

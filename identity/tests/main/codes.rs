@@ -297,6 +297,12 @@ fn a_deleted_role_is_held_by_nobody() {
     let role = delete::<identity::project::role::Role>(&id("acme-viewer"));
     world.must(&acme.org_owner.caller(), acme.instance, &role);
     assert_eq!(roles(&world), 0);
+    // Another role under the same key is not the one that was given.
+    world.advance_secs(1);
+    let key = identity::project::role::RoleKey::parse("viewer").unwrap();
+    let spec = identity::project::role::Role { key, display_name: name("Another"), group: None };
+    world.create(acme.instance, &id("another"), &acme.project, spec);
+    assert_eq!(roles(&world), 0);
 }
 
 #[test]

@@ -98,7 +98,8 @@ pub(crate) fn help() -> String {
             Instance => format!("  {}\n", noun.word),
             In(parent) | ListedUnder(parent) => format!("  {:<22} --parent is its {parent}\n", noun.word),
             Under(parent, key) => {
-                format!("  {:<22} under a {parent}, as {}/{}\n", noun.word, caps(parent), caps(key))
+                let article = if parent.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+                format!("  {:<22} under {article} {parent}, as {}/{}\n", noun.word, caps(parent), caps(key))
             }
         };
     }

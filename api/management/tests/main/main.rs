@@ -10,6 +10,7 @@ mod random;
 mod samples;
 mod stage;
 mod tenants;
+mod trail;
 mod unavailable;
 mod world;
 mod writes;

@@ -1,0 +1,199 @@
+//! The audit trail and settings over HTTP: found, followed, exported and proven; set, inherited and reset.
+
+use crate::world::*;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, header};
+use http_body_util::BodyExt;
+use identity::audit::verify;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tower::ServiceExt;
+
+/// Only a hang takes so long.
+const HANG: Duration = Duration::from_secs(30);
+
+async fn create_project(world: &World, word: &str) {
+    let body = json!({ "id": word, "organization": "acme", "name": word });
+    world.post("/api/v1/projects", &world.acme.org_owner, body).await.expect(201);
+}
+
+fn items(answer: &Answer) -> Vec<Value> {
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_happened_to_a_resource_is_told_with_before_and_after() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    create_project(&world, "shop").await;
+    world.ask("PATCH", "/api/v1/projects/shop", owner, Some(json!({ "name": "Store" }))).await.expect(200);
+    let history = items(&world.get("/api/v1/projects/shop/history", owner).await.expect(200));
+    assert_eq!(history.len(), 2);
+    assert_eq!((&history[0]["what"], &history[1]["what"]), (&json!("changed"), &json!("created")));
+    let change = json!([{ "field": "name", "before": "shop", "after": "Store" }]);
+    assert_eq!(history[0]["changes"], change);
+    world.ask("DELETE", "/api/v1/projects/shop", owner, None).await.expect(204);
+    let after = items(&world.get("/api/v1/projects/shop/history", owner).await.expect(200));
+    assert_eq!(after[0]["what"], json!("deleted"), "what is gone has a history still");
+    world.get("/api/v1/projects/shop/history", &world.globex.org_owner).await.refused(404, "not_found");
+    world
+        .get("/api/v1/projects/acme-portal/history", &world.acme.project_owner)
+        .await
+        .refused(403, "not_permitted");
+}
+
+#[tokio::test]
+async fn events_are_found_by_who_what_and_when_page_by_page() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    for word in ["one", "two", "three"] {
+        create_project(&world, word).await;
+    }
+    let me = world.get("/api/v1/users/me", owner).await.expect(200).json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/events?actor={me}&kind=project&what=created&order=oldest&limit=2");
+    let first = world.get(&path, owner).await.expect(200);
+    let cursor = first.json()["next"].as_str().unwrap().to_owned();
+    let second = world.get(&format!("{path}&cursor={cursor}"), owner).await.expect(200);
+    let ids: Vec<Value> =
+        [items(&first), items(&second)].concat().iter().map(|event| event["target"]["id"].clone()).collect();
+    assert_eq!(ids, [json!("one"), json!("two"), json!("three")]);
+    let other = path.replace("order=oldest", "order=newest");
+    world.get(&format!("{other}&cursor={cursor}"), owner).await.refused(400, "invalid_cursor");
+    for (query, code) in [
+        ("what=exploded", "invalid_query"),
+        ("kind=thing", "invalid_query"),
+        ("since=yesterday", "invalid_query"),
+        ("order=random", "invalid_query"),
+        ("after=1", "invalid_query"),
+        ("actor=a%20b", "invalid_query"),
+        ("colour=red", "invalid_query"),
+    ] {
+        world.get(&format!("/api/v1/events?{query}"), owner).await.refused(400, code);
+    }
+    let nothing = world.get("/api/v1/events", &world.acme.nobody).await.expect(200);
+    assert!(items(&nothing).is_empty());
+    let foreign = world.get("/api/v1/events?target=one", &world.globex.org_owner).await.expect(200);
+    assert!(items(&foreign).is_empty());
+}
+
+#[tokio::test]
+async fn an_export_proves_itself_and_is_for_who_sees_everything() {
+    let world = World::new().await;
+    let export = world.get("/api/v1/events/export", &world.acme.iam_owner).await.expect(200);
+    assert_eq!(export.header("content-type"), "application/x-ndjson");
+    let manifest = verify::file(export.body.lines()).unwrap();
+    assert!(manifest.count > 10);
+    let line = export.body.lines().position(|line| line.contains("\"what\":\"created\"")).unwrap() as u64 + 1;
+    let altered = export.body.replacen("\"what\":\"created\"", "\"what\":\"deleted\"", 1);
+    assert_eq!(verify::file(altered.lines()).unwrap_err().line, line);
+    world.get("/api/v1/events/export", &world.acme.org_owner).await.refused(403, "not_permitted");
+}
+
+/// A stream of the trail, as far as it is read.
+struct Stream {
+    body: Body,
+    text: String,
+}
+
+impl Stream {
+    async fn open(world: &World, token: &str, last: Option<&str>) -> Stream {
+        let mut request = Request::get("/api/v1/events/stream?kind=project")
+            .header(header::HOST, HOST)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        if let Some(id) = last {
+            request = request.header("last-event-id", id);
+        }
+        let response = world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Stream { body: response.into_body(), text: String::new() }
+    }
+
+    /// Reads on until the text has this in it; `None` at the end of the stream.
+    async fn until(&mut self, wanted: &str) -> Option<()> {
+        while !self.text.contains(wanted) {
+            let frame = tokio::time::timeout(HANG, self.body.frame()).await.expect("the stream hangs")?;
+            let bytes: Bytes = frame.unwrap().into_data().unwrap_or_default();
+            self.text += std::str::from_utf8(&bytes).unwrap();
+        }
+        Some(())
+    }
+}
+
+#[tokio::test]
+async fn the_trail_is_followed_and_taken_up_again_where_it_was_left() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    create_project(&world, "before").await;
+    let mut stream = Stream::open(&world, owner, None).await;
+    stream.until("following").await.unwrap();
+    create_project(&world, "first").await;
+    stream.until("project first").await.unwrap();
+    assert!(!stream.text.contains("project before"), "a stream begins with what is new");
+    let id = stream.text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
+    drop(stream);
+    create_project(&world, "missed").await;
+    let mut again = Stream::open(&world, owner, Some(&id)).await;
+    again.until("project missed").await.unwrap();
+    assert!(!again.text.contains("project first"), "what was read is not told again");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_credential_that_opened_it() {
+    let world = World::new().await;
+    let (owner, me) = (&world.acme.org_owner, world.get("/api/v1/users/me", &world.acme.org_owner).await);
+    let me = me.json()["id"].as_str().unwrap().to_owned();
+    let mut stream = Stream::open(&world, owner, None).await;
+    stream.until("following").await.unwrap();
+    world.post(&format!("/api/v1/users/{me}/deactivate"), &world.acme.iam_owner, json!({})).await.expect(200);
+    assert_eq!(stream.until("never told").await, None);
+}
+
+#[tokio::test]
+async fn a_setting_is_inherited_until_an_organization_decides_otherwise() {
+    let world = World::new().await;
+    let (iam, owner) = (&world.acme.iam_owner, &world.acme.org_owner);
+    let of_acme = "/api/v1/organizations/acme/settings/password-complexity";
+    let of_instance = "/api/v1/settings/password-complexity";
+    let shown = world.get(of_acme, owner).await.expect(200).json();
+    assert_eq!((&shown["from"], &shown["min_length"]), (&json!("default"), &json!(8)));
+    let with = |length: u64| {
+        let mut value = shown.clone();
+        value["min_length"] = length.into();
+        value
+    };
+    world.ask("PUT", of_instance, iam, Some(with(12))).await.expect(200);
+    let inherited = world.get(of_acme, owner).await.expect(200).json();
+    assert_eq!((&inherited["from"], &inherited["min_length"]), (&json!("instance"), &json!(12)));
+    let own = world.ask("PUT", of_acme, owner, Some(with(20))).await.expect(200).json();
+    assert_eq!((&own["from"], &own["min_length"]), (&json!("organization"), &json!(20)));
+    world.ask("DELETE", of_acme, owner, None).await.expect(204);
+    assert_eq!(world.get(of_acme, owner).await.expect(200).json(), inherited);
+    world.ask("PUT", of_instance, owner, Some(with(9))).await.refused(403, "not_permitted");
+    world.ask("PUT", of_acme, &world.globex.org_owner, Some(with(9))).await.refused(404, "not_found");
+    let short = json!({ "min_length": 12 });
+    world.ask("PUT", of_acme, owner, Some(short)).await.refused(400, "invalid_body");
+    world.get("/api/v1/organizations/acme/settings/lifetimes", owner).await.expect(404);
+    world.get("/api/v1/settings/colours", iam).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_password_says_all_that_it_lacks() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    let human = json!({ "human": { "given_name": "A", "family_name": "B" } });
+    let body = json!({ "id": "alice", "organization": "acme", "username": "alice", "kind": human });
+    world.post("/api/v1/users", owner, body).await.expect(201);
+    let mut strict = world.get("/api/v1/organizations/acme/settings/password-complexity", owner).await.json();
+    for name in ["uppercase", "number"] {
+        strict[name] = true.into();
+    }
+    let path = "/api/v1/organizations/acme/settings/password-complexity";
+    world.ask("PUT", path, owner, Some(strict)).await.expect(200);
+    let weak = world.post("/api/v1/users/alice/password", owner, json!({ "password": "short" })).await;
+    let problem = weak.refused(400, "invalid_body").json();
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 3, "{problem}");
+    assert!(!problem.to_string().contains("short\""), "the password is not repeated");
+    let strong = json!({ "password": "Long and 1 digit" });
+    world.post("/api/v1/users/alice/password", owner, strong).await.expect(204);
+}

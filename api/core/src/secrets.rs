@@ -40,26 +40,46 @@ pub fn parse_bound(prefix: &str, text: &str) -> Option<Bound> {
     Some(Bound { id, hash: Hash::of(text.as_bytes()) })
 }
 
-/// How many bytes of a refresh token prove that the instance made it.
+/// How many bytes of such a token prove that the instance made it.
 const PROOF_BYTES: usize = 16;
 
-/// Mints a refresh token of a family. Unlike a session's secret it carries a proof of its origin: an unknown token of a
-/// known family ends it, and nobody who has read the family's id may make one up.
-pub fn mint_refresh(key: &InstanceKey, family: &Id, entropy: &dyn Entropy) -> (Secret<String>, Hash) {
-    let mut payload = family.as_str().as_bytes().to_vec();
+/// Mints a token that carries a proof of its origin, for what has this 32-digit id: what was made up costs no look-up.
+pub fn mint_proven(
+    prefix: &str,
+    key: &InstanceKey,
+    id: &Id,
+    entropy: &dyn Entropy,
+) -> (Secret<String>, Hash) {
+    let mut payload = id.as_str().as_bytes().to_vec();
     payload.extend(draw::<16>(entropy));
-    let proof = key.hmac("refresh token", &payload);
+    let proof = key.hmac(purpose(prefix), &payload);
     payload.extend(proof.iter().take(PROOF_BYTES));
-    minted(REFRESH, &payload)
+    minted(prefix, &payload)
+}
+
+/// Reads a token that this instance has made; `None` for anything else.
+pub fn parse_proven(prefix: &str, key: &InstanceKey, text: &str) -> Option<Bound> {
+    let bound = parse_bound(prefix, text)?;
+    let payload = token::parse(prefix, text)?;
+    let (body, proof) = payload.split_at_checked(payload.len().checked_sub(PROOF_BYTES)?)?;
+    let expected = key.hmac(purpose(prefix), body);
+    crypto::same(expected.get(..PROOF_BYTES)?, proof).then_some(bound)
+}
+
+/// What the proof of a kind of token is made for.
+fn purpose(prefix: &str) -> &str {
+    if prefix == REFRESH { "refresh token" } else { prefix }
+}
+
+/// Mints a refresh token of a family. An unknown token of a known family ends it, and nobody who has read the family's
+/// id may make one up.
+pub fn mint_refresh(key: &InstanceKey, family: &Id, entropy: &dyn Entropy) -> (Secret<String>, Hash) {
+    mint_proven(REFRESH, key, family, entropy)
 }
 
 /// Reads a refresh token that this instance has made; `None` for anything else.
 pub fn parse_refresh(key: &InstanceKey, text: &str) -> Option<Bound> {
-    let bound = parse_bound(REFRESH, text)?;
-    let payload = token::parse(REFRESH, text)?;
-    let (body, proof) = payload.split_at_checked(payload.len().checked_sub(PROOF_BYTES)?)?;
-    let expected = key.hmac("refresh token", body);
-    crypto::same(expected.get(..PROOF_BYTES)?, proof).then_some(bound)
+    parse_proven(REFRESH, key, text)
 }
 
 /// Mints a secret that stands alone.

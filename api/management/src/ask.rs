@@ -140,7 +140,8 @@ async fn caller(
 
 async fn personal(service: &Service, view: &View, tenant: &Tenant, token: &str) -> Result<Caller, Problem> {
     let invalid = || Problem::from(api_oidc::error::Error::InvalidToken);
-    let bound = secrets::parse_bound(PERSONAL_TOKEN, token).ok_or_else(invalid)?;
+    let key = service.data_key_at(view, tenant.instance)?;
+    let bound = secrets::parse_proven(PERSONAL_TOKEN, &key, token).ok_or_else(invalid)?;
     let look = |view: &View| personal_token::presented(&view.reader(tenant.instance), &bound.id, &bound.hash);
     let owner = match look(view) {
         // Another node may just have made it.
@@ -227,14 +228,19 @@ impl Ask {
             let title = "the values are too long together: 240 KiB are taken";
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title));
         }
+        let secret = self.service.data_key_at(&self.view, self.tenant.instance)?;
         let request = self.key.as_ref().map(|key| {
             let instance = self.tenant.instance.0.to_be_bytes();
             let user = self.user().map(Id::as_str).unwrap_or_default();
             let named = [user, &self.route, key].join("\n");
             let name = Hash::of(&[instance.as_slice(), named.as_bytes()].concat());
+            // The body may hold a password: a plain hash of it in the log could be guessed.
             let mut id = [0; 16];
             id.copy_from_slice(&name.0[..16]);
-            Request { id: Fixed(id), remember: Remember::Key { asked: Hash::of(asked) } }
+            Request {
+                id: Fixed(id),
+                remember: Remember::Key { asked: Fixed(secret.hmac("idempotency", asked)) },
+            }
         });
         let sent = match request {
             Some(request) => {

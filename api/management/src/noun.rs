@@ -54,8 +54,8 @@ impl Born for person::NewKey {
 
 impl Born for TokenSecret {
     const OWN_ID: bool = true;
-    fn draw(service: &Service, _: &InstanceKey, id: &Id) -> (Self, Option<Shown>) {
-        let (secret, hash) = secrets::mint_bound(PERSONAL_TOKEN, id, &*service.entropy);
+    fn draw(service: &Service, key: &InstanceKey, id: &Id) -> (Self, Option<Shown>) {
+        let (secret, hash) = secrets::mint_proven(PERSONAL_TOKEN, key, id, &*service.entropy);
         (TokenSecret { hash }, Some(Shown { name: "token", secret }))
     }
 }

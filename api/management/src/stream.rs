@@ -13,6 +13,8 @@ use futures_util::stream;
 use identity::audit::Place;
 use identity::audit::search::{self, Query};
 use identity::credential::alive;
+use identity::permission::Area;
+use identity::refusal::Refusal;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -46,6 +48,10 @@ pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> 
     let known: Vec<&str> = FILTERS.iter().map(|(name, _)| *name).collect();
     let mut query = query_of(&Params::of(query.as_deref(), &known)?)?;
     query.limit = BATCH;
+    // Who sees no event takes no seat.
+    if ask.eyes().organizations(Area::Events)?.is_some_and(|seen| seen.is_empty()) {
+        return Err(Refusal::NotPermitted.into());
+    }
     let seat = Arc::clone(&FOLLOWERS).try_acquire_owned().map_err(|_| {
         let title = "too many follow the trail of this node; try again";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)

@@ -3,11 +3,12 @@
 pub mod redirect_uri;
 
 use crate::encoding::Stored;
+use crate::envelope::Caller;
 use crate::id::Id;
 use crate::name::Name;
-use crate::permission::Area;
-use crate::project::Project;
-use crate::reader::Run;
+use crate::permission::{Area, Verb, Within, require};
+use crate::project::{OWN_PROJECT, Project};
+use crate::reader::{Reader, Run};
 use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
@@ -151,6 +152,7 @@ impl Resource for Application {
         if change.before.is_none() && change.reader.is_taken::<User>(change.id)? {
             return Err(Refusal::AlreadyExists.into());
         }
+        guard_own(&change.reader, change.caller, change.parent)?;
         let Some(after) = change.after else { return Ok(()) };
         let kind_changed = change.before.is_some_and(|before| before.kind != after.kind);
         if kind_changed || !after.sound() { Err(Refusal::InvalidSpec.into()) } else { Ok(()) }
@@ -160,6 +162,15 @@ impl Resource for Application {
         tx.remove(Kind::ClientSecret, id);
         Ok(())
     }
+}
+
+/// Refuses whoever does not govern the instance where an application of the instance's own project is concerned: it gets
+/// tokens that govern in the name of whoever signs in to it.
+pub fn guard_own(reader: &Reader<'_>, caller: &Caller, project: &Id) -> Run<()> {
+    if project.as_str() == OWN_PROJECT {
+        return require(reader, caller, Area::InstanceAdministrator, Verb::Write, &Within::Instance);
+    }
+    Ok(())
 }
 
 impl Application {

@@ -1,7 +1,7 @@
 //! Client secrets of applications and service accounts: one at a time, 256 random bits, stored as SHA-256.
 
 use crate::administrator::require_all_of_user;
-use crate::application::Application;
+use crate::application::{Application, guard_own};
 use crate::command::{Access, command};
 use crate::encoding::{Stored, decode_row};
 use crate::event::What;
@@ -66,6 +66,7 @@ command!(10 SetClientSecret -> u32, access_to_application, |self, tx| {
     if record.spec.is_public() {
         return Err(Refusal::InvalidSpec.into());
     }
+    guard_own(&tx.reader(), &tx.caller, &record.parent)?;
     let organization = <Application as Parent>::organization(&tx.reader(), &record.id)?;
     set(tx, Kind::Application, &self.application, self.hash, organization)
 });

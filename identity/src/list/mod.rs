@@ -59,6 +59,8 @@ pub struct Page<T> {
 
 /// How many index reads and records one page may cost.
 const WORK_MAX: usize = 5_000;
+/// So many bytes of a record cost one more.
+const WORK_BYTES: usize = 512;
 
 /// One page of what a caller sees.
 pub fn list<T: Resource>(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page<T>> {
@@ -176,6 +178,8 @@ impl<R: Resource> Pages<'_, '_, R> {
         self.work.0 = self.work.0.saturating_sub(1);
         let key = record_key(self.reader.instance, R::KIND, id);
         let Some(bytes) = self.reader.read.get(Table::State, &key)? else { return Ok(None) };
+        // A large record costs as much as many small ones, so that a page stays small too.
+        self.work.0 = self.work.0.saturating_sub(bytes.len() / WORK_BYTES);
         let record: Record<R> = decode_row(&bytes)?;
         let meets = record.state != State::Deleted
             && self.query.condition.as_ref().is_none_or(|condition| condition.holds(&record))

@@ -58,7 +58,9 @@ impl Resource for CustomRole {
         if !fits || distinct.len() != after.permissions.len() || is_builtin {
             return Err(Refusal::InvalidSpec.into());
         }
-        // Its holders get what is added here: nobody gives what he lacks.
+        // Its holders get what is added here: nobody gives what he lacks. Nor does he take it away: a holder who is
+        // weaker for a while is one whose password he might set.
+        distinct.extend(change.before.into_iter().flat_map(|before| before.permissions.clone()));
         for Permission { area, verb } in distinct {
             if !holds(&change.reader, change.caller, area, verb, &Within::Instance)? {
                 return Err(Refusal::ExceedsOwn.into());

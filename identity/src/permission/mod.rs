@@ -16,6 +16,7 @@ use crate::refusal::Refusal;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 pub use area::{Area, Permission, Verb};
 pub use custom_role::CustomRole;
@@ -123,12 +124,66 @@ pub fn allows(reader: &Reader<'_>, entry: &Administrator, area: Area, verb: Verb
     Ok(false)
 }
 
+/// All that a caller may do, read once: for who is compared with others permission by permission.
+pub struct Powers {
+    is_anyone: bool,
+    held: Vec<(Within, BTreeSet<Permission>)>,
+}
+
+impl Powers {
+    /// The powers of a caller.
+    pub fn of(reader: &Reader<'_>, caller: &Caller) -> Run<Powers> {
+        let mut powers = Powers { is_anyone: governor(caller) == Governor::Anyone, held: Vec::new() };
+        if let Governor::User(user) = governor(caller) {
+            for entry in entries(reader, user)? {
+                let given = given_by(reader, &entry)?;
+                powers.held.push((entry.within, given));
+            }
+        }
+        Ok(powers)
+    }
+
+    /// Whether they are at least what an entry gives. A place that is deleted is refused as not found.
+    pub fn cover(&self, reader: &Reader<'_>, entry: &Administrator) -> Run<bool> {
+        if self.is_anyone {
+            return Ok(true);
+        }
+        let path = path(reader, &entry.within)?;
+        let mut lacking = given_by(reader, entry)?;
+        for (within, given) in &self.held {
+            if path.contains(within) {
+                lacking.retain(|permission| !given.contains(permission));
+            }
+        }
+        Ok(lacking.is_empty())
+    }
+}
+
+/// All that an entry gives at its place.
+fn given_by(reader: &Reader<'_>, entry: &Administrator) -> Run<BTreeSet<Permission>> {
+    let mut given = BTreeSet::new();
+    for held in &entry.roles {
+        match held {
+            Held::Role(role) => given.extend(role.permissions()),
+            Held::Custom(id) => {
+                if let Some(role) = reader.find::<CustomRole>(id)?.filter(|role| role.state == State::Active)
+                {
+                    given.extend(role.spec.permissions);
+                }
+            }
+        }
+    }
+    Ok(given)
+}
+
 /// A user's administrator entries.
 pub fn entries(reader: &Reader<'_>, user: &Id) -> Run<Vec<Administrator>> {
     let mut entries = Vec::new();
     for id in reader.referring(Kind::User, user, Kind::Administrator, ENTRIES_MAX)? {
         if let Some(record) = reader.find::<Administrator>(&id)?
             && record.state == State::Active
+            // An index row that was left behind must make nobody of another's entry.
+            && record.spec.user == *user
         {
             entries.push(record.spec);
         }

@@ -4,7 +4,7 @@
 //! which is added meets every role's reader.
 
 use crate::permission::Within;
-use crate::permission::area::{Area, Verb};
+use crate::permission::area::{Area, Permission, Verb};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -226,6 +226,12 @@ impl AdministratorRole {
     /// Whether the role may do this at the place where it is held, and below.
     pub fn allows(self, area: Area, verb: Verb) -> bool {
         self.lines().iter().copied().flatten().any(|(listed, verbs)| *listed == area && verbs.contains(&verb))
+    }
+
+    /// All that it allows.
+    pub fn permissions(self) -> impl Iterator<Item = Permission> {
+        let lines = self.lines().iter().copied().flatten();
+        lines.flat_map(|(area, verbs)| verbs.iter().map(|verb| Permission { area: *area, verb: *verb }))
     }
 
     fn lines(self) -> &'static [&'static [Line]] {

@@ -57,8 +57,13 @@ impl Resource for Project {
         to.search("name", self.name.as_str());
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
-        let foreign = change.caller.subject != Subject::System;
-        if change.id.as_str() == OWN_PROJECT && change.before.is_none() && foreign {
+        if change.id.as_str() != OWN_PROJECT || change.caller.subject == Subject::System {
+            return Ok(());
+        }
+        // Without it nobody could sign in to manage anything, and nobody could take that back.
+        let is_new = !change.reader.is_taken::<Project>(change.id)?;
+        let shuts_out = change.after.is_none_or(|after| after.role_check || after.has_project_check);
+        if is_new || shuts_out {
             return Err(Refusal::NotPermitted.into());
         }
         Ok(())

@@ -14,10 +14,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lockout {
-    /// How many wrong passwords in a row lock an account: at most 100. 0: none do.
+    /// How many wrong passwords in a row lock an account: 3 to 100. 0: none do.
     #[n(0)]
     pub password_attempts_max: u32,
 }
+
+/// Fewer would lock out whoever mistypes twice.
+const ATTEMPTS_MIN: u32 = 3;
 
 impl Stored for Lockout {}
 impl Row for Lockout {
@@ -30,7 +33,7 @@ impl Setting for Lockout {
     const FIELDS: &'static [&'static str] = &["password_attempts_max"];
 
     fn sound(&self) -> bool {
-        self.password_attempts_max <= 100
+        self.password_attempts_max == 0 || (ATTEMPTS_MIN..=100).contains(&self.password_attempts_max)
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Login {
     /// by whoever has forbidden it to himself.
     #[n(0)]
     pub password_allowed: bool,
-    /// How long a proof by password counts, in seconds: a second to 400 days. A session ends with it, or with its own
+    /// How long a proof by password counts, in seconds: five minutes to 400 days. A session ends with it, or with its own
     /// lifetime if that is shorter; sessions that there are keep their end.
     #[n(1)]
     pub password_check_secs: u32,
@@ -28,6 +28,9 @@ impl Default for Login {
         Login { password_allowed: true, password_check_secs: 10 * DAY }
     }
 }
+
+/// Shorter, nobody could finish anything, not even taking it back.
+const CHECK_SECS_MIN: u32 = 300;
 
 impl Stored for Login {}
 impl Row for Login {
@@ -40,6 +43,6 @@ impl Setting for Login {
     const FIELDS: &'static [&'static str] = &["password_allowed", "password_check_secs"];
 
     fn sound(&self) -> bool {
-        (1..=400 * DAY).contains(&self.password_check_secs)
+        (CHECK_SECS_MIN..=400 * DAY).contains(&self.password_check_secs)
     }
 }

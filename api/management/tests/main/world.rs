@@ -274,7 +274,8 @@ async fn account(
     let spec = User { username: Username::parse(username).unwrap(), kind };
     let user = service.create_user(instance, &Caller::system(), organization, spec).await?;
     let token = service.new_id();
-    let (secret, hash) = secrets::mint_bound(PERSONAL_TOKEN, &token, &*service.entropy);
+    let (secret, hash) =
+        secrets::mint_proven(PERSONAL_TOKEN, &*service.data_key(instance).await?, &token, &*service.entropy);
     let birth = TokenSecret { hash };
     let command = Create { id: token, parent: user.clone(), spec: PersonalToken { expires: None }, birth };
     service.submit(instance, Caller::system(), &command).await?;

@@ -8,6 +8,7 @@ mod diagnostic;
 mod exports;
 mod families;
 mod golden;
+mod guards;
 mod invariants;
 mod keys;
 mod matrix;

@@ -8,6 +8,7 @@ use crate::noun::{Named, Noun};
 use crate::plain::blocking;
 use crate::query::Params;
 use crate::route::Route;
+use crate::seats::Seats;
 use axum::body::Body;
 use axum::extract::RawQuery;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -29,9 +30,8 @@ use identity::resource::place;
 use identity::time::Timestamp;
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 /// What events can be narrowed by.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
@@ -202,10 +202,7 @@ async fn export(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem
     if !(may(Area::Events)? && may(Area::Instance)?) {
         return Err(Refusal::NotPermitted.into());
     }
-    let seat = Arc::clone(&EXPORTS).try_acquire_owned().map_err(|_| {
-        let title = "the trail is being exported already; try again";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)
-    })?;
+    let seat = EXPORTS.take(&ask)?;
     let (lines, reading) = mpsc::channel::<Result<String, std::io::Error>>(LINES_AHEAD);
     tokio::task::spawn_blocking(move || {
         if let Err(problem) = write_lines(&ask, range, &lines) {
@@ -226,7 +223,7 @@ async fn export(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem
 }
 
 /// Exports of one node at once: each holds a thread that hashes passwords too, and a view.
-static EXPORTS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(2)));
+static EXPORTS: Seats = Seats::new(2, 1);
 /// How long one line waits for its reader.
 const LINE_WITHIN: Duration = Duration::from_secs(30);
 /// After so many lines the caller is looked at again.

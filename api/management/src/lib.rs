@@ -24,6 +24,7 @@ pub mod schema;
 
 // What is no plain resource, and verbs.
 pub mod events;
+pub mod seats;
 pub mod sessions;
 pub mod settings;
 pub mod stream;

@@ -5,6 +5,7 @@ use crate::ask::Ask;
 use crate::error::Problem;
 use crate::events::{query_of, shown_to};
 use crate::query::Params;
+use crate::seats::{Seat, Seats};
 use axum::extract::RawQuery;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -18,9 +19,7 @@ use identity::refusal::Refusal;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a stream can be narrowed by.
 pub const FILTERS: &[(&str, &str)] = &[
@@ -33,6 +32,8 @@ pub const FILTERS: &[(&str, &str)] = &[
 
 /// How many follow one node's trail at once.
 const FOLLOWERS_MAX: usize = 100;
+/// How many streams one caller has at once.
+const OF_ONE_MAX: usize = 10;
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often one stream looks, which is about a minute: after it the reader comes again, perhaps to another node.
@@ -40,8 +41,7 @@ const LOOKS_MAX: u32 = 240;
 /// How many events one look takes.
 const BATCH: usize = 100;
 
-static FOLLOWERS: std::sync::LazyLock<Arc<Semaphore>> =
-    std::sync::LazyLock::new(|| Arc::new(Semaphore::new(FOLLOWERS_MAX)));
+static FOLLOWERS: Seats = Seats::new(FOLLOWERS_MAX, OF_ONE_MAX);
 
 /// `GET /api/v1/events/stream`.
 pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -52,10 +52,7 @@ pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> 
     if ask.eyes().organizations(Area::Events)?.is_some_and(|seen| seen.is_empty()) {
         return Err(Refusal::NotPermitted.into());
     }
-    let seat = Arc::clone(&FOLLOWERS).try_acquire_owned().map_err(|_| {
-        let title = "too many follow the trail of this node; try again";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)
-    })?;
+    let seat = FOLLOWERS.take(&ask)?;
     let after = match headers.get("last-event-id").map(|value| value.to_str()) {
         None => search::last(&ask.reader())?,
         Some(text) => Some(text.ok().and_then(|text| Place::parse(text).ok()).ok_or_else(|| {
@@ -78,7 +75,7 @@ struct Follower {
     begun: bool,
     /// How often it looks yet.
     looks: u32,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Follower {

@@ -21,7 +21,7 @@ use identity::application::Application;
 use identity::id::Id;
 use identity::reader::No;
 use identity::record::Record;
-use identity::token::claims::{Asserted, roles};
+use identity::token::claims::{Asserted, roles, roles_of_service};
 use identity::token::{family, introspect};
 use serde_json::{Map, Value, json};
 
@@ -92,6 +92,8 @@ fn access_token(
         let asserted = if issued_to.spec.access_token_roles { Asserted::Yes } else { Asserted::No };
         let held = roles(&reader, &issued_to, asserted, &user, &scopes)?;
         members.extend(claims::of_roles(issued_to.parent.as_str(), &held));
+    } else if id == user.id {
+        members.extend(claims::of_roles("", &roles_of_service(&reader, &user, &scopes)?));
     }
     Ok(Some(members))
 }

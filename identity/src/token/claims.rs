@@ -31,13 +31,10 @@ pub fn roles(
     scopes: &[String],
 ) -> Run<Vec<ProjectRoles>> {
     let own = reader.live::<Project>(&application.parent)?;
-    // project → whether all of its roles are wanted, or those of the request's scopes only
-    let mut wanted: BTreeMap<Id, bool> = BTreeMap::new();
-    let by_key: Vec<&str> =
-        scopes.iter().filter_map(|scope| scope.strip_prefix(scope::ROLE_PREFIX)).collect();
+    let mut wanted = Wanted::new();
     if asserted == Asserted::Yes || own.spec.role_assertion {
         wanted.insert(own.id.clone(), true);
-    } else if !by_key.is_empty() {
+    } else if !by_key(scopes).is_empty() {
         wanted.insert(own.id.clone(), false);
     }
     if scope::has(scopes, scope::ALL_ROLES) {
@@ -45,6 +42,39 @@ pub fn roles(
             wanted.insert(project, true);
         }
     }
+    held(reader, wanted, user, scopes)
+}
+
+/// The roles that belong into the tokens of a service account, which hang on no application: those of the projects that
+/// its scopes name, all of them or by their keys, if it asks for any.
+pub fn roles_of_service(
+    reader: &Reader<'_>,
+    account: &Record<User>,
+    scopes: &[String],
+) -> Run<Vec<ProjectRoles>> {
+    let all = scope::has(scopes, scope::ALL_ROLES);
+    if !all && by_key(scopes).is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = asked_audience(reader, scopes).into_iter().map(|project| (project, all)).collect();
+    held(reader, wanted, account, scopes)
+}
+
+/// Projects, and whether all of their roles are wanted, or those of the scopes only.
+type Wanted = BTreeMap<Id, bool>;
+
+/// The role keys that scopes ask for.
+fn by_key(scopes: &[String]) -> Vec<&str> {
+    scopes.iter().filter_map(|scope| scope.strip_prefix(scope::ROLE_PREFIX)).collect()
+}
+
+fn held(
+    reader: &Reader<'_>,
+    wanted: Wanted,
+    user: &Record<User>,
+    scopes: &[String],
+) -> Run<Vec<ProjectRoles>> {
+    let by_key = by_key(scopes);
     let mut found = Vec::new();
     for (project, all) in wanted {
         let Some(record) = optional(reader.live::<Project>(&project))? else { continue };

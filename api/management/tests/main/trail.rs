@@ -139,6 +139,32 @@ async fn the_trail_is_followed_and_taken_up_again_where_it_was_left() {
 }
 
 #[tokio::test]
+async fn nobody_takes_all_seats_before_a_stream() {
+    let world = World::new().await;
+    let iam = &world.acme.iam_owner;
+    let mut tokens = Vec::new();
+    for word in ["greedy", "modest"] {
+        let kind = json!({ "service": { "name": word } });
+        let user = json!({ "id": word, "organization": "acme", "username": word, "kind": kind });
+        world.post("/api/v1/users", iam, user).await.expect(201);
+        let place = json!({ "organization": "acme" });
+        let entry = json!({ "user": word, "within": place, "roles": ["ORG_OWNER_VIEWER"] });
+        world.post("/api/v1/administrators", iam, entry).await.expect(201);
+        let made = world.post(&format!("/api/v1/users/{word}/tokens"), iam, json!({})).await.expect(201);
+        tokens.push(made.json()["token"].as_str().unwrap().to_owned());
+    }
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(Stream::open(&world, &tokens[0], None).await);
+    }
+    world.get("/api/v1/events/stream", &tokens[0]).await.refused(503, "unavailable");
+    open.push(Stream::open(&world, &tokens[1], None).await);
+    open.remove(0);
+    open.push(Stream::open(&world, &tokens[0], None).await);
+    world.get("/api/v1/events/stream", &world.acme.nobody).await.refused(403, "not_permitted");
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_the_credential_that_opened_it() {
     let world = World::new().await;
     let (owner, me) = (&world.acme.org_owner, world.get("/api/v1/users/me", &world.acme.org_owner).await);

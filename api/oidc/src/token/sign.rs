@@ -11,7 +11,7 @@ use identity::application::TokenAlg;
 use identity::envelope::Source;
 use identity::grant::scope;
 use identity::id::{Fixed, Id};
-use identity::token::claims::{Asserted, asked_audience, audience, roles};
+use identity::token::claims::{Asserted, asked_audience, audience, roles, roles_of_service};
 use identity::token::family;
 use identity::user::User;
 use serde::Serialize;
@@ -117,6 +117,7 @@ async fn of_service(service: &Service, tenant: &Tenant, grant: ServiceGrant) -> 
     let meant: Vec<String> = asked_audience(&reader, &scopes).iter().map(Id::to_string).collect();
     // Without a project it is meant for ourselves (RFC 9068 §3).
     let aud = if meant.is_empty() { Audience::One(tenant.issuer.clone()) } else { Audience::Many(meant) };
+    let roles = roles_of_service(&reader, &user, &scopes)?;
     let scope = scopes.join(" ");
     let access = AccessToken {
         iss: tenant.issuer.clone(),
@@ -132,7 +133,7 @@ async fn of_service(service: &Service, tenant: &Tenant, grant: ServiceGrant) -> 
         family: None,
         generation,
         key,
-        more: Map::new(),
+        more: claims::of_roles("", &roles),
     };
     let access_token = crypto::issue(&*signer, "at+jwt", &access).await?;
     let expires_in = lifetimes.access_token_secs;

@@ -221,3 +221,28 @@ async fn an_access_token_is_meant_for_the_projects_that_it_names() {
     assert!(world.is_active(robot["access_token"].as_str().unwrap()).await);
     assert_eq!(robot["scope"], scope);
 }
+
+#[tokio::test]
+async fn a_service_account_gets_the_roles_of_the_projects_that_it_asks_about() {
+    let world = World::new().await;
+    with_role(&world, &world.project, &["writer", "auditor"], &world.robot).await;
+    let audience = format!("urn:zitadel:iam:org:project:id:{}:aud", world.project);
+    let asked = async |scope: String| {
+        let pairs = [("grant_type", "client_credentials"), ("scope", scope.as_str())];
+        let auth = basic(world.robot.as_str(), &world.robot_secret);
+        let token = world.post("/oauth/v2/token", Some(&auth), &pairs).await.json();
+        let token = token["access_token"].as_str().unwrap().to_owned();
+        let introspected = roles_in(&world.introspect(&token).await.json());
+        assert_eq!(introspected, roles_in(&claims(&token)), "{scope}");
+        introspected
+    };
+    let of = |keys: &[&str]| {
+        let given = |key: &&str| ((*key).to_owned(), json!({ world.organization.as_str(): "acme.example" }));
+        let roles: Map<String, Value> = keys.iter().map(given).collect();
+        Map::from_iter([(of_project(&world.project), Value::Object(roles))])
+    };
+    assert_eq!(asked(format!("openid {audience} {ALL_ROLES}")).await, of(&["auditor", "writer"]));
+    let one = "urn:zitadel:iam:org:project:role:auditor";
+    assert_eq!(asked(format!("openid {audience} {one}")).await, of(&["auditor"]));
+    assert_eq!(asked(format!("openid {audience}")).await, Map::new(), "who does not ask is told nothing");
+}

@@ -9,14 +9,17 @@ mod request;
 
 use super::http::Http;
 use super::oauth::{self, Grant, Issuer};
+use super::problem;
 use super::profiles::{Book, Credential, DEFAULT, Profile, Profiles, require_name};
 use super::surroundings::Surroundings;
-use super::values::read_text;
+use super::values::{read_text, without_line_end};
 use crate::cli::manage::{Login, ProfileCommand, Who};
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::{self, say};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
 use loopback::Loopback;
 use raft::Clock;
 use request::Asked;
@@ -38,11 +41,7 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
     let issuer = oauth::discover(&http).await?;
     let credential = match (&login.client_secret_file, &login.token_file) {
         (Some(file), _) => service(&http, &issuer, file).await?,
-        (None, Some(file)) => {
-            let token_file = absolute(file)?;
-            read_text(&token_file)?;
-            Credential::PersonalToken { token_file }
-        }
+        (None, Some(file)) => personal(&http, file).await?,
         (None, None) if login.no_browser => person_elsewhere(&http, &issuer).await?,
         (None, None) => person(&http, &issuer, surroundings).await?,
     };
@@ -56,6 +55,27 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
     say(format_args!("Signed in to {} as a {kind}; the profile is {name}", http.base));
     Ok(())
 }
+
+/// The token is tried at once: whoever took the wrong file learns it now.
+async fn personal(http: &Http, file: &Path) -> Outcome<Credential> {
+    let token_file = absolute(file)?;
+    let token = read_text(&token_file)?;
+    let mut bearer =
+        HeaderValue::from_str(&format!("Bearer {}", without_line_end(&token))).map_err(|_| {
+            let text = format_args!("{} holds no token: it is no ASCII text", token_file.display());
+            Failure::new(Class::NotSignedIn, text)
+        })?;
+    bearer.set_sensitive(true);
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+    let answer = http.send(Method::GET, &format!("{}{ME}", http.base), headers, Bytes::new()).await?;
+    if !answer.status.is_success() {
+        return Err(problem::failure(answer.status, &answer.body));
+    }
+    Ok(Credential::PersonalToken { token_file })
+}
+
+/// The one who asks.
+const ME: &str = "/api/v1/users/me";
 
 /// The secret is tried at once: whoever mistyped a path learns it now.
 async fn service(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credential> {

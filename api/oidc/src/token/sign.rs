@@ -15,7 +15,6 @@ use identity::token::claims::{Asserted, asked_audience, audience, roles, roles_o
 use identity::token::family;
 use identity::user::User;
 use serde::Serialize;
-use serde_json::Map;
 
 /// A token response (RFC 6749 §5.1).
 #[derive(Serialize)]

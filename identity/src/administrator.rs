@@ -4,6 +4,7 @@ use crate::change;
 use crate::encoding::{self, Stored};
 use crate::envelope::{Caller, Subject};
 use crate::id::{Hash, Id, hex};
+use crate::permission::roles::Level;
 use crate::permission::{
     AdministratorRole, Area, ENTRIES_MAX, Powers, Verb, Within, custom_role, entries, holds,
 };
@@ -100,9 +101,13 @@ impl JsonSchema for Held {
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let mut schema = crate::name::described(1, Id::MAX, "^[!-~]+$");
-        let names: Vec<&str> = AdministratorRole::ALL.iter().map(|role| role.name()).collect();
+        let given = AdministratorRole::ALL.iter().filter(|role| role.level() != Level::System);
+        let told =
+            given.clone().map(|role| format!("{} ({:?}): {}", role.name(), role.level(), role.about()));
+        let told: Vec<String> = told.collect();
+        let names: Vec<&str> = given.map(|role| role.name()).collect();
         schema.insert("examples".into(), names.into());
-        let text = "the name of a built-in role, or the id of a custom one";
+        let text = format!("the id of a custom role, or the name of a built-in one: {}", told.join(" "));
         schema.insert("description".into(), text.into());
         schema
     }

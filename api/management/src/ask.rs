@@ -228,27 +228,25 @@ impl Ask {
             let title = "the values are too long together: 240 KiB are taken";
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title));
         }
-        let secret = self.service.data_key_at(&self.view, self.tenant.instance)?;
-        let request = self.key.as_ref().map(|key| {
-            let instance = self.tenant.instance.0.to_be_bytes();
-            let user = self.user().map(Id::as_str).unwrap_or_default();
-            let named = [user, &self.route, key].join("\n");
-            let name = Hash::of(&[instance.as_slice(), named.as_bytes()].concat());
-            // The body may hold a password: a plain hash of it in the log could be guessed.
-            let mut id = [0; 16];
-            id.copy_from_slice(&name.0[..16]);
-            Request {
-                id: Fixed(id),
-                remember: Remember::Key { asked: Fixed(secret.hmac("idempotency", asked)) },
-            }
-        });
-        let sent = match request {
-            Some(request) => {
-                self.service.submit_as(self.tenant.instance, self.caller.clone(), command, request).await
-            }
-            None => self.service.submit(self.tenant.instance, self.caller.clone(), command).await,
+        let instance = self.tenant.instance;
+        let request = match &self.key {
+            Some(key) => self.named(key, asked)?,
+            None => return Ok(self.service.submit(instance, self.caller.clone(), command).await?),
         };
-        Ok(sent?)
+        Ok(self.service.submit_as(instance, self.caller.clone(), command, request).await?)
+    }
+
+    /// The request that an Idempotency-Key names: of this caller, to this route, with this body.
+    fn named(&self, key: &str, asked: &[u8]) -> Result<Request, Problem> {
+        let user = self.user().map(Id::as_str).unwrap_or_default();
+        let named = [user, &self.route, key].join("\n");
+        let name = [self.tenant.instance.0.to_be_bytes().as_slice(), named.as_bytes()].concat();
+        let mut id = [0; 16];
+        id.copy_from_slice(&Hash::of(&name).0[..16]);
+        // The body may hold a password: a plain hash of it in the log could be guessed.
+        let secret = self.service.data_key_at(&self.view, self.tenant.instance)?;
+        let asked = Fixed(secret.hmac("idempotency", asked));
+        Ok(Request { id: Fixed(id), remember: Remember::Key { asked } })
     }
 
     /// The state after a write of this request.

@@ -14,7 +14,7 @@ use axum::extract::RawQuery;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use identity::audit::export::{Export, Range};
+use identity::audit::export::{self, Export, Range};
 use identity::audit::search::{self, Query};
 use identity::audit::unseal::Persons;
 use identity::audit::{Entry, Place, shown};
@@ -23,10 +23,7 @@ use identity::envelope::Subject;
 use identity::event::What;
 use identity::id::Id;
 use identity::list::Direction;
-use identity::permission::{Area, Within};
 use identity::record::Kind;
-use identity::refusal::Refusal;
-use identity::resource::place;
 use identity::time::Timestamp;
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -58,7 +55,7 @@ pub fn routes() -> Vec<Route> {
             .about("Lists what happened, as far as the caller may see it.", may)
             .query(FILTERS)
             .gives(ok, page),
-        Route::new(Method::GET, "/api/v1/events/export", export)
+        Route::new(Method::GET, "/api/v1/events/export", exported)
             .called("export_events", "events")
             .about("The whole trail as NDJSON with a manifest: conclave audit verify proves it.", may)
             .query(&[("after", "behind the event of this id"), ("through", "up to the event of this id")])
@@ -134,10 +131,7 @@ async fn history<T: Noun>(ask: Ask, at: crate::at::At, RawQuery(query): RawQuery
     let named = Named::of(at.id()?, at.second());
     let found = match named.find::<T>(&ask, &ask.eyes()) {
         Ok(record) => {
-            let within = place(&ask.reader(), &record)?;
-            if !ask.eyes().may_read(Area::Events, &within)? {
-                return Err(Refusal::NotPermitted.into());
-            }
+            search::require_history(&ask.reader(), &ask.eyes(), &record)?;
             Ok(record.id)
         }
         Err(problem) => Err(problem),
@@ -192,16 +186,13 @@ pub(crate) fn shown_to(ask: &Ask, found: &[Entry]) -> Result<Vec<Value>, Problem
 /// Lines that are read ahead of a slow reader.
 const LINES_AHEAD: usize = 64;
 
-async fn export(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+async fn exported(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let params = Params::of(query.as_deref(), &["after", "through"])?;
     let place = |name: &str| {
         params.get(name).map(|text| Place::parse(text).map_err(|no| wrong(name, no))).transpose()
     };
     let range = Range { after: place("after")?, through: place("through")? };
-    let may = |area: Area| ask.eyes().may_read(area, &Within::Instance);
-    if !(may(Area::Events)? && may(Area::Instance)?) {
-        return Err(Refusal::NotPermitted.into());
-    }
+    export::require(&ask.eyes())?;
     let seat = EXPORTS.take(&ask)?;
     let (lines, reading) = mpsc::channel::<Result<String, std::io::Error>>(LINES_AHEAD);
     tokio::task::spawn_blocking(move || {

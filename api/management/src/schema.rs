@@ -124,8 +124,3 @@ pub fn page<T: Noun>(generator: &mut SchemaGenerator) -> Value {
 pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     T::json_schema(generator).to_value()
 }
-
-/// Any object.
-pub fn any(_: &mut SchemaGenerator) -> Value {
-    json!({ "type": "object" })
-}

@@ -10,10 +10,6 @@ use crate::route::Route;
 use axum::extract::RawQuery;
 use axum::http::{Method, StatusCode};
 use identity::id::Id;
-use identity::permission::{Area, Within};
-use identity::reader::No;
-use identity::record::Kind;
-use identity::refusal::Refusal;
 use identity::session::{self, EndSessionOf, Session};
 use identity::user::User;
 use schemars::SchemaGenerator;
@@ -42,30 +38,15 @@ async fn list(ask: Ask, at: At, RawQuery(query): RawQuery) -> Result<Answer, Pro
     let limit = Params::of(query.as_deref(), &["limit"])?.limit()?;
     let (eyes, reader) = (ask.eyes(), ask.reader());
     let user = eyes.find::<User>(&at.id()?)?;
-    if !eyes.may_read(Area::Session, &Within::Organization(user.parent.clone()))? {
-        return Err(Refusal::NotPermitted.into());
-    }
-    let mut items = Vec::new();
-    for id in reader.referring(Kind::User, &user.id, Kind::Session, LIMIT_MAX)? {
-        match session::live(&reader, &id) {
-            Ok(session) => items.push(shown(&id, &session)),
-            // It has ended, and waits for its sweep.
-            Err(No::Refused(_)) => {}
-            Err(No::Fault(fault)) => return Err(fault.into()),
-        }
-    }
-    items.truncate(limit);
+    let found = session::of_user(&reader, &eyes, &user, LIMIT_MAX)?;
+    let items: Vec<Value> = found.iter().take(limit).map(|(id, session)| shown(id, session)).collect();
     Ok(answer::read(&ask.view, json!({ "items": items })))
 }
 
 /// A session that the caller sees.
 fn found(ask: &Ask, at: &At) -> Result<(Id, Session), Problem> {
     let id = at.id()?;
-    let session = session::live(&ask.reader(), &id).map_err(|no| no.or(Refusal::NotFound))?;
-    let place = Within::Organization(session.organization.clone());
-    if !ask.eyes().may_read(Area::Session, &place)? {
-        return Err(Problem::not_found());
-    }
+    let session = session::seen(&ask.reader(), &ask.eyes(), &id)?;
     Ok((id, session))
 }
 

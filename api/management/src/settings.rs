@@ -6,14 +6,13 @@ use crate::at::At;
 use crate::error::{Problem, internal};
 use crate::form::{object, typed};
 use crate::route::Route;
-use api_core::Position;
+use api_core::View;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use identity::id::Id;
 use identity::organization::Organization;
-use identity::refusal::Refusal;
-use identity::setting::{self, Reset, Set, Setting};
+use identity::setting::{self, From, Reset, Set, Setting};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use std::marker::PhantomData;
@@ -83,23 +82,14 @@ fn place(ask: &Ask, at: &At) -> Result<Option<Id>, Problem> {
 
 async fn get<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {
     let organization = place(&ask, &at)?;
-    let (area, within) = setting::place(organization.as_ref());
-    if !ask.eyes().may_read(area, &within)? {
-        return Err(Refusal::NotPermitted.into());
-    }
-    shown::<T>(&ask, ask.view.position, organization.as_ref()).await
+    let found = setting::seen::<T>(&ask.reader(), &ask.eyes(), organization.as_ref())?;
+    shown(&ask.view, found)
 }
 
-async fn shown<T: Served>(
-    ask: &Ask,
-    position: Position,
-    organization: Option<&Id>,
-) -> Result<Answer, Problem> {
-    let view = ask.after(position).await?;
-    let (value, from) = setting::effective::<T>(&view.reader(ask.tenant.instance), organization)?;
+fn shown<T: Served>(view: &View, (value, from): (T, From)) -> Result<Answer, Problem> {
     let mut body = serde_json::to_value(&value).map_err(internal)?;
     body["from"] = serde_json::to_value(from).map_err(internal)?;
-    Ok(answer::read(&view, body))
+    Ok(answer::read(view, body))
 }
 
 async fn put<T: Served>(
@@ -116,7 +106,10 @@ async fn put<T: Served>(
     members.remove("from");
     let command = Set { within, value: typed::<T>(members)? };
     let done = ask.submit(&command, &body).await?;
-    shown::<T>(&ask, done.position, command.within.as_ref()).await
+    let view = ask.after(done.position).await?;
+    // Who may set it is shown what he has set.
+    let reader = view.reader(ask.tenant.instance);
+    shown(&view, setting::effective::<T>(&reader, command.within.as_ref())?)
 }
 
 async fn reset<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {

@@ -35,13 +35,20 @@ pub struct Export<'a> {
     is_over: bool,
 }
 
+/// Refuses a caller who may not read all events of the instance.
+pub fn require(eyes: &Eyes<'_>) -> Run<()> {
+    for area in [Area::Events, Area::Instance] {
+        if !eyes.may_read(area, &Within::Instance)? {
+            return Err(Refusal::NotPermitted.into());
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Export<'a> {
     /// Begins a file. Refused: a caller who may not read all events of the instance.
     pub fn new(reader: Reader<'a>, eyes: &Eyes<'_>, unseal: &'a dyn Unseal, range: Range) -> Run<Export<'a>> {
-        let may = |area: Area| eyes.may_read(area, &Within::Instance);
-        if !(may(Area::Events)? && may(Area::Instance)?) {
-            return Err(Refusal::NotPermitted.into());
-        }
+        require(eyes)?;
         let events = Merge::whole(reader.read, reader.instance)?;
         let (chain, start) = (Head::NONE, Head::NONE.hash);
         Ok(Export { reader, unseal, range, events, chain, start, first: None, last: None, is_over: false })

@@ -12,7 +12,9 @@ use crate::id::Id;
 use crate::list::Direction;
 use crate::permission::{Area, Within};
 use crate::reader::{Reader, Run};
-use crate::record::Kind;
+use crate::record::{Kind, Record};
+use crate::refusal::Refusal;
+use crate::resource::{Resource, place};
 use crate::see::Eyes;
 use crate::tables::Fault;
 use crate::time::Timestamp;
@@ -137,6 +139,12 @@ pub struct Page {
 
 /// How many events one page may look at.
 const WORK_MAX: usize = 5_000;
+
+/// Refuses a caller who sees a resource, but not what happens where it is.
+pub fn require_history<T: Resource>(reader: &Reader<'_>, eyes: &Eyes<'_>, record: &Record<T>) -> Run<()> {
+    let within = place(reader, record)?;
+    if eyes.may_read(Area::Events, &within)? { Ok(()) } else { Err(Refusal::NotPermitted.into()) }
+}
 
 /// One page of what a caller sees. What he may not see does not exist for him.
 pub fn page(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page> {

@@ -58,8 +58,8 @@ roles! {
     5 IamOwnerViewer "IAM_OWNER_VIEWER" Instance "Sees everything in the instance.";
     6 IamOrgManager "IAM_ORG_MANAGER" Instance "All organizations, but no settings of the instance.";
     7 IamUserManager "IAM_USER_MANAGER" Instance "All users and their authorizations.";
-    8 IamAdminImpersonator "IAM_ADMIN_IMPERSONATOR" Instance "Acts as anybody.";
-    9 IamEndUserImpersonator "IAM_END_USER_IMPERSONATOR" Instance "Acts as users who govern nothing.";
+    8 IamAdminImpersonator "IAM_ADMIN_IMPERSONATOR" Instance "Will act as anybody, once there is impersonation.";
+    9 IamEndUserImpersonator "IAM_END_USER_IMPERSONATOR" Instance "Will act as users who govern nothing, once there is impersonation.";
     10 IamLoginClient "IAM_LOGIN_CLIENT" Instance "What a sign-in application of one's own needs.";
     11 OrgOwnerViewer "ORG_OWNER_VIEWER" Organization "Sees everything in one organization.";
     12 OrgUserManager "ORG_USER_MANAGER" Organization "Users, their authorizations and sessions.";
@@ -67,8 +67,8 @@ roles! {
     14 OrgUserPermissionEditor "ORG_USER_PERMISSION_EDITOR" Organization "Authorizations.";
     15 OrgProjectPermissionEditor "ORG_PROJECT_PERMISSION_EDITOR" Organization "Project grants and authorizations.";
     16 OrgProjectCreator "ORG_PROJECT_CREATOR" Organization "Creates projects and owns those.";
-    17 OrgAdminImpersonator "ORG_ADMIN_IMPERSONATOR" Organization "Acts as anybody of one organization.";
-    18 OrgEndUserImpersonator "ORG_END_USER_IMPERSONATOR" Organization "Acts as its users who govern nothing.";
+    17 OrgAdminImpersonator "ORG_ADMIN_IMPERSONATOR" Organization "Will act as anybody of one organization, once there is impersonation.";
+    18 OrgEndUserImpersonator "ORG_END_USER_IMPERSONATOR" Organization "Will act as its users who govern nothing, once there is impersonation.";
     19 OrgUserSelfManager "ORG_USER_SELF_MANAGER" Organization "Reads settings, may delete the own account.";
     20 ProjectOwnerViewer "PROJECT_OWNER_VIEWER" Project "Sees everything in one project.";
     21 ProjectOwnerGlobal "PROJECT_OWNER_GLOBAL" Project "As PROJECT_OWNER, for projects of the global organization.";

@@ -15,8 +15,9 @@ use crate::id::{Hash, Id};
 use crate::instance::lifetimes;
 use crate::permission::{Area, Verb, Within};
 use crate::reader::{Reader, Run, optional};
-use crate::record::{Kind, Row};
+use crate::record::{Kind, Record, Row};
 use crate::refusal::Refusal;
+use crate::see::Eyes;
 use crate::setting;
 use crate::setting::login::Login;
 use crate::time::Timestamp;
@@ -77,6 +78,33 @@ pub fn live(reader: &Reader<'_>, id: &Id) -> Run<Session> {
         Some(password) if password.revision == session.password => Ok(session),
         Some(_) | None => Err(Refusal::SessionNotAlive.into()),
     }
+}
+
+/// A session that counts and that a caller sees: one of another organization is not there for him.
+pub fn seen(reader: &Reader<'_>, eyes: &Eyes<'_>, id: &Id) -> Run<Session> {
+    let session = live(reader, id).map_err(|no| no.or(Refusal::NotFound))?;
+    let place = Within::Organization(session.organization.clone());
+    if eyes.may_read(Area::Session, &place)? { Ok(session) } else { Err(Refusal::NotFound.into()) }
+}
+
+/// The sessions of a user that count, of at most `limit` that there are. Refused: a caller who may not read them.
+pub fn of_user(
+    reader: &Reader<'_>,
+    eyes: &Eyes<'_>,
+    user: &Record<User>,
+    limit: usize,
+) -> Run<Vec<(Id, Session)>> {
+    if !eyes.may_read(Area::Session, &Within::Organization(user.parent.clone()))? {
+        return Err(Refusal::NotPermitted.into());
+    }
+    let mut sessions = Vec::new();
+    for id in reader.referring(Kind::User, &user.id, Kind::Session, limit)? {
+        // One that has ended waits for its sweep.
+        if let Some(session) = optional(live(reader, &id))? {
+            sessions.push((id, session));
+        }
+    }
+    Ok(sessions)
 }
 
 /// Starts a session after a proof, or lets the browser's own rise.

@@ -22,6 +22,7 @@ use crate::permission::{Area, Verb, Within};
 use crate::reader::{Reader, Run};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
+use crate::see::Eyes;
 use crate::tables::{Fault, Table};
 use crate::tx::Tx;
 use minicbor::{Decode, Encode};
@@ -88,6 +89,15 @@ pub fn place(organization: Option<&Id>) -> (Area, Within) {
         Some(organization) => (Area::Settings, Within::Organization(organization.clone())),
         None => (Area::InstanceSettings, Within::Instance),
     }
+}
+
+/// The same for a caller. Refused: one who may not read settings there.
+pub fn seen<T: Setting>(reader: &Reader<'_>, eyes: &Eyes<'_>, organization: Option<&Id>) -> Run<(T, From)> {
+    let (area, within) = place(organization);
+    if !eyes.may_read(area, &within)? {
+        return Err(Refusal::NotPermitted.into());
+    }
+    Ok(effective(reader, organization)?)
 }
 
 /// Sets a setting for an organization, or for the instance: from now on it inherits nothing. Refused: unsound values,

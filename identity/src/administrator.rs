@@ -6,21 +6,20 @@ use crate::envelope::{Caller, Subject};
 use crate::id::{Hash, Id, hex};
 use crate::permission::roles::Level;
 use crate::permission::{
-    AdministratorRole, Area, ENTRIES_MAX, Powers, Verb, Within, custom_role, entries, holds,
+    AdministratorRole, Area, ENTRIES_MAX, Powers, Verb, Within, custom_role, entries, holds, path,
 };
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
+use crate::several::Several;
+use crate::tables::Fault;
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// The most roles of one entry.
-const ROLES_MAX: usize = 20;
 
 /// A user's administrator roles at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
@@ -32,9 +31,9 @@ pub struct Administrator {
     /// Where.
     #[n(1)]
     pub within: Within,
-    /// Which roles: built-in ones that fit the place, and custom ones.
+    /// Which roles: 1 to 20 built-in ones that fit the place, and custom ones.
     #[n(2)]
-    pub roles: Vec<Held>,
+    pub roles: Several<Held, 1, 20>,
 }
 
 /// A role that is held.
@@ -129,6 +128,7 @@ impl Resource for Administrator {
         &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;
     const FIELDS: &'static [&'static str] = &["user", "within", "roles"];
+    const PLACED_BY: Option<&'static str> = Some("within");
     type Parent = Root;
     type Birth = ();
 
@@ -175,30 +175,30 @@ impl Resource for Administrator {
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
         if let Some(after) = change.after {
-            let mut distinct = after.roles.clone();
-            distinct.sort_unstable();
-            distinct.dedup();
-            let mut fit = after.roles.len() <= ROLES_MAX;
             for role in &after.roles {
-                fit &= match role {
+                let fits = match role {
                     Held::Role(role) => role.fits(&after.within),
                     Held::Custom(id) => custom_role::serves(&change.reader, id)?,
                 };
+                if !fits {
+                    return Err(Refusal::RoleNotOfPlace.into());
+                }
             }
-            if after.roles.is_empty() || distinct.len() != after.roles.len() || !fit {
-                return Err(Refusal::InvalidSpec.into());
+            if change.before.is_some_and(|before| before.user != after.user) {
+                return Err(Refusal::UserFixed.into());
             }
-            let moved = change
-                .before
-                .is_some_and(|before| before.user != after.user || before.within != after.within);
-            let user = optional(change.reader.existing::<User>(&after.user))?;
-            if moved || user.is_none_or(|user| user.state != State::Active) {
-                return Err(Refusal::InvalidSpec.into());
+            if change.before.is_some_and(|before| before.within != after.within) {
+                return Err(Refusal::WithinFixed.into());
+            }
+            let user = optional(change.reader.existing::<User>(&after.user))?.ok_or(Refusal::NoSuchUser)?;
+            if user.state != State::Active {
+                return Err(Refusal::UserNotActive.into());
             }
             // Those that are switched off count too: `entries` looks at so many, and must see every one that serves.
             let is_new = !change.reader.is_taken::<Administrator>(change.id)?;
             let had = change.reader.referring(Kind::User, &after.user, Kind::Administrator, ENTRIES_MAX)?;
-            if is_new && had.len() >= ENTRIES_MAX {
+            if is_new && (had.len() >= ENTRIES_MAX || is_crowded(&change.reader, after, &user.parent, &had)?)
+            {
                 return Err(Refusal::LimitReached.into());
             }
             require_all_of(&change.reader, change.caller, after)?;
@@ -212,12 +212,39 @@ impl Resource for Administrator {
         }
         let was = change.before.is_some_and(Administrator::owns_instance);
         let stays = change.after.is_some_and(Administrator::owns_instance);
-        let is_his = |user: &Record<User>| change.before.is_some_and(|before| before.user == user.id);
+        let is_his = |user: &Record<User>| Ok(change.before.is_some_and(|before| before.user == user.id));
         if was && !stays && !is_owned_without(&change.reader, is_his)? {
             return Err(Refusal::LastOwner.into());
         }
         Ok(())
     }
+}
+
+/// How many entries other organizations than his own may give a user: so many of [`ENTRIES_MAX`] are out of strangers' reach.
+const ENTRIES_FROM_OUTSIDE_MAX: usize = ENTRIES_MAX / 2;
+
+/// Whether an entry comes from outside a user's organization, and others have given him as many as they may.
+fn is_crowded(reader: &Reader<'_>, new: &Administrator, home: &Id, had: &[Id]) -> Run<bool> {
+    let home = Within::Organization(home.clone());
+    let is_outside = |entry: &Administrator| -> Run<bool> {
+        if entry.within == Within::Instance {
+            return Ok(false);
+        }
+        // What governs a deleted place counts until a sweep has removed it.
+        Ok(optional(path(reader, &entry.within))?.is_none_or(|path| !path.contains(&home)))
+    };
+    if had.len() < ENTRIES_FROM_OUTSIDE_MAX || !is_outside(new)? {
+        return Ok(false);
+    }
+    let mut outside = 0;
+    for id in had {
+        if let Some(record) = reader.find::<Administrator>(id)?
+            && is_outside(&record.spec)?
+        {
+            outside += 1;
+        }
+    }
+    Ok(outside >= ENTRIES_FROM_OUTSIDE_MAX)
 }
 
 /// Makes a user who has created something its owner, if he could not change it otherwise: who may only create things
@@ -237,7 +264,7 @@ pub(crate) fn own(tx: &mut Tx<'_, '_>, area: Area, within: Within, role: Adminis
     if tx.reader().is_taken::<Administrator>(&id)? {
         return Err(Refusal::AlreadyExists.into());
     }
-    let spec = Administrator { user: user.clone(), within, roles: vec![role.into()] };
+    let spec = Administrator { user: user.clone(), within, roles: Several::one(role.into()) };
     let parent = Id::from_number(tx.instance.0);
     let (created, changed, state) = (tx.now, tx.now, State::Active);
     change::put_new(tx, &Record { id, parent, revision: 1, created, changed, state, spec })
@@ -274,12 +301,16 @@ pub fn has_owner(reader: &Reader<'_>) -> Run<bool> {
 }
 
 /// Whether anybody but those set apart owns the instance and can sign in.
-pub fn is_owned_without(reader: &Reader<'_>, apart: impl Fn(&Record<User>) -> bool) -> Run<bool> {
+pub fn is_owned_without(
+    reader: &Reader<'_>,
+    apart: impl Fn(&Record<User>) -> Result<bool, Fault>,
+) -> Run<bool> {
     for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
             && entry.state == State::Active
             && entry.spec.owns_instance()
-            && optional(reader.live::<User>(&entry.spec.user))?.is_some_and(|user| !apart(&user))
+            && let Some(user) = optional(reader.live::<User>(&entry.spec.user))?
+            && !apart(&user)?
         {
             return Ok(true);
         }

@@ -9,6 +9,7 @@ use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Parent, Resource};
+use crate::several::Several;
 use crate::user::User;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
@@ -23,7 +24,7 @@ pub struct Authorization {
     pub user: Id,
     /// Which roles: 1 to 100 keys of the project.
     #[n(1)]
-    pub roles: Vec<RoleKey>,
+    pub roles: Several<RoleKey, 1, 100>,
     /// The project grant by which they are given: to a user of the organization that received it, from among its roles.
     /// Fixed after creation. Without one, the project's own administrators give them.
     #[n(2)]
@@ -39,6 +40,7 @@ impl Resource for Authorization {
     const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
     const FIELDS: &'static [&'static str] = &["user", "roles", "grant"];
+    const PLACED_BY: Option<&'static str> = Some("grant");
     type Parent = Project;
     type Birth = ();
     fn under(&self, reader: &Reader<'_>, project: &Id) -> Run<Within> {
@@ -61,13 +63,13 @@ impl Resource for Authorization {
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };
-        if after.roles.is_empty() || after.roles.len() > 100 {
-            return Err(Refusal::InvalidSpec.into());
+        if change.before.is_some_and(|before| before.user != after.user) {
+            return Err(Refusal::UserFixed.into());
         }
-        if change.before.is_some_and(|before| before.user != after.user || before.grant != after.grant) {
-            return Err(Refusal::InvalidSpec.into());
+        if change.before.is_some_and(|before| before.grant != after.grant) {
+            return Err(Refusal::GrantFixed.into());
         }
-        let user = change.reader.existing::<User>(&after.user)?;
+        let user = optional(change.reader.existing::<User>(&after.user))?.ok_or(Refusal::NoSuchUser)?;
         let grant = match &after.grant {
             Some(grant) => Some(received(&change.reader, change.parent, grant, &user.parent)?),
             None => None,
@@ -84,9 +86,9 @@ impl Resource for Authorization {
 
 /// A grant of the project to this organization. Another one's is not there for it.
 fn received(reader: &Reader<'_>, project: &Id, grant: &Id, organization: &Id) -> Run<ProjectGrant> {
-    let record = reader.existing::<ProjectGrant>(grant)?;
+    let record = optional(reader.existing::<ProjectGrant>(grant))?.ok_or(Refusal::NoSuchGrant)?;
     if record.parent != *project || record.spec.organization != *organization {
-        return Err(Refusal::NotFound.into());
+        return Err(Refusal::NoSuchGrant.into());
     }
     Ok(record.spec)
 }

@@ -131,6 +131,7 @@ macro_rules! commands {
             line::<crate::credential::password::ProvePassword>(),
             line::<crate::credential::throttle::FailPassword>(),
             line::<crate::credential::throttle::Unlock>(),
+            line::<crate::credential::throttle::Lock>(),
             line::<crate::credential::secret::SetClientSecret>(),
             line::<crate::credential::secret::SetServiceSecret>(),
             line::<crate::session::EndSession>(),

@@ -100,6 +100,7 @@ events! {
     28 FamilyRevoked "family_revoked" Security "revoked the tokens of";
     29 TokenDenied "token_denied" Security "revoked an access token of";
     30 Unlocked "unlocked" Security "lifted the delay of";
+    31 Locked "locked" Security "locked";
     40 CodeIssued "code_issued" Activity "was sent back with a code to";
     41 CodeRedeemed "code_redeemed" Activity "received tokens of";
 }

@@ -20,6 +20,7 @@ pub mod keys;
 pub mod reader;
 pub mod record;
 pub mod search;
+pub mod several;
 pub mod tables;
 
 // How a command runs.

@@ -54,6 +54,23 @@ pub enum Names {
     Probe = 240,
 }
 
+impl Names {
+    /// What is said of a name that is taken.
+    pub fn taken(self) -> Refusal {
+        match self {
+            Names::Username => Refusal::UsernameTaken,
+            Names::OrganizationDomain => Refusal::DomainTaken,
+            Names::RoleKey | Names::UserMetadata | Names::OrganizationMetadata => Refusal::KeyTaken,
+            Names::Authorization => Refusal::AlreadyAuthorized,
+            Names::Administrator => Refusal::AlreadyAdministrator,
+            Names::ProjectGrant => Refusal::AlreadyGranted,
+            Names::Group => Refusal::NameTaken,
+            Names::GroupMember => Refusal::AlreadyMember,
+            Names::Host | Names::Probe => Refusal::AlreadyExists,
+        }
+    }
+}
+
 /// A snapshot seen as one instance at one moment.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {

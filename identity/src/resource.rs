@@ -28,6 +28,8 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     const KEYED: Option<Names> = None;
     /// Whether it is known under its parent and not by itself.
     const UNDER: bool = Self::KEYED.is_some();
+    /// The field that names where it is, if that is not what it hangs under.
+    const PLACED_BY: Option<&'static str> = None;
     /// Whether it is a record of the system and not of an instance.
     const OF_SYSTEM: bool = false;
     /// Numbers of the fields that are personal data of [`Resource::person`]: sealed in events.

@@ -68,7 +68,7 @@ impl<'a> Tx<'_, 'a> {
     /// Takes a unique name for `id`; refused if another holds it.
     pub fn claim(&mut self, names: Names, name: &str, id: &Id) -> Run<()> {
         match self.reader().named(names, name)? {
-            Some(holder) if holder != *id => return Err(Refusal::AlreadyExists.into()),
+            Some(holder) if holder != *id => return Err(names.taken().into()),
             Some(_) | None => {}
         }
         let key = unique_key(self.instance, names, name);

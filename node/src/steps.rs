@@ -17,6 +17,7 @@ use identity::reader::No;
 use identity::record::Kind;
 use identity::refusal::Refusal;
 use identity::resource::Resource;
+use identity::several::Several;
 use identity::user::{User, UserKind, by_login_name};
 
 /// Makes resources of one instance, as the system.
@@ -127,7 +128,7 @@ impl Steps<'_> {
 
     /// Lets a user own the instance.
     pub(crate) async fn owner(&self, id: &str, user: &Id) -> Outcome<()> {
-        let roles = vec![AdministratorRole::IamOwner.into()];
+        let roles = Several::one(AdministratorRole::IamOwner.into());
         let spec = Administrator { user: user.clone(), within: Within::Instance, roles };
         self.resource(id, &self.root(), spec).await.map(|_| ())
     }
@@ -147,8 +148,12 @@ impl Steps<'_> {
             kind: ApplicationKind::Native,
             auth: ClientAuth::None,
             // A loopback address of a native application may name any port.
-            redirect_uris: vec![redirect("http://127.0.0.1/callback")?, redirect("http://[::1]/callback")?],
-            post_logout_redirect_uris: Vec::new(),
+            redirect_uris: Several::new(vec![
+                redirect("http://127.0.0.1/callback")?,
+                redirect("http://[::1]/callback")?,
+            ])
+            .map_err(invalid)?,
+            post_logout_redirect_uris: Several::default(),
             refresh: true,
             alg: TokenAlg::Es256,
             access_token_roles: false,

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use identity::envelope::Caller;
 use identity::grant::code::IssueCode;
 use identity::id::{Hash, Id};
-use identity::refusal::Refusal;
+use identity::refusal::{Class, Refusal};
 use identity::session::{self, Session};
 use identity::time::Timestamp;
 use minicbor::{Decode, Encode};
@@ -152,40 +152,19 @@ impl Flow {
 }
 
 fn not_answered(refusal: Refusal) -> NotAnswered {
-    use Refusal as R;
-    match refusal {
-        R::NoRole => NotAnswered::Denied,
-        R::CallerNotAlive | R::SessionNotAlive => NotAnswered::SignIn,
-        R::Internal | R::Expired | R::DeadlineTooFar => NotAnswered::Unavailable,
-        R::RequestIdReused
-        | R::InstanceNotActive
-        | R::NotPermitted
-        | R::NotFound
-        | R::AlreadyExists
-        | R::RevisionChanged
-        | R::ParentNotActive
-        | R::NotActive
-        | R::LastOwner
-        | R::ExceedsOwn
-        | R::LimitReached
-        | R::NoSuchRole
-        | R::InvalidSpec
-        | R::CredentialChanged
-        | R::Locked
-        | R::PasswordNotAllowed
-        | R::UsernameNotOfDomain
-        | R::CodeUnknown
-        | R::CodeMismatch
-        | R::RequestUsed
-        | R::FamilyNotAlive
-        | R::FlowNotAllowed
-        | R::LevelNotSupported
-        | R::NotDue
-        | R::NodeRemoved
-        | R::LastVoter
-        | R::JoinTokenInvalid
-        | R::JoinTokenUsed
-        | R::InUse => NotAnswered::Over,
+    match (refusal, refusal.class()) {
+        (Refusal::NoRole, _) => NotAnswered::Denied,
+        (Refusal::SessionNotAlive, _) | (_, Class::Caller) => NotAnswered::SignIn,
+        (_, Class::Fault | Class::Late) => NotAnswered::Unavailable,
+        (
+            _,
+            Class::Forbidden
+            | Class::Missing
+            | Class::Changed
+            | Class::Conflict
+            | Class::Values
+            | Class::Delayed,
+        ) => NotAnswered::Over,
     }
 }
 

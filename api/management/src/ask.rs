@@ -11,14 +11,15 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use identity::command::Command;
-use identity::credential::personal_token;
+use identity::credential::{alive, personal_token};
 use identity::encoding::encode;
 use identity::envelope::{Caller, Envelope, Remember};
 use identity::id::{Fixed, Hash, Id};
 use identity::permission::MANAGEMENT_SCOPE;
-use identity::reader::{No, Reader};
+use identity::reader::{No, Reader, Run};
 use identity::refusal::Refusal;
 use identity::see::Eyes;
+use identity::time::Timestamp;
 
 /// What names a request whose repetition is to have no second effect.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -39,6 +40,8 @@ pub struct Ask {
     pub view: View,
     /// Who asks.
     pub caller: Caller,
+    /// When his access token ends; what else he may have come with ends in the tables.
+    expires: Option<Timestamp>,
     /// The path and method, for an Idempotency-Key.
     route: String,
     /// The Idempotency-Key, if there is one.
@@ -57,7 +60,7 @@ impl FromRequestParts<Service> for Ask {
         let at_least = one(headers, &AT_LEAST)?.map(wanted_position).transpose()?;
         let mut view = service.bounded().await?;
         let tenant = tenant(service, &view, headers)?;
-        let caller = caller(service, &view, &tenant, headers).await?;
+        let (caller, expires) = caller(service, &view, &tenant, headers).await?;
         if let Some(wanted) = at_least {
             if wanted.lineage != view.position.lineage || wanted.shard != view.position.shard {
                 let title = "the position is of another history of this cluster; read again without it";
@@ -73,7 +76,7 @@ impl FromRequestParts<Service> for Ask {
             }
         }
         let route = format!("{} {}", parts.method, parts.uri.path());
-        Ok(Ask { service: service.clone(), tenant, view, caller, route, key, if_match })
+        Ok(Ask { service: service.clone(), tenant, view, caller, expires, route, key, if_match })
     }
 }
 
@@ -123,10 +126,10 @@ async fn caller(
     view: &View,
     tenant: &Tenant,
     headers: &HeaderMap,
-) -> Result<Caller, Problem> {
+) -> Result<(Caller, Option<Timestamp>), Problem> {
     let token = bearer::from_header(headers)?.ok_or(api_oidc::error::Error::TokenMissing)?;
     if token.starts_with(PERSONAL_TOKEN) {
-        return personal(service, view, tenant, token).await;
+        return Ok((personal(service, view, tenant, token).await?, None));
     }
     let Alive { claims, user } = bearer::alive(service, view, tenant, token).await?;
     let bearer = bearer::bearer_of(&claims).ok_or(api_oidc::error::Error::InvalidToken)?;
@@ -135,7 +138,8 @@ async fn caller(
         let title = format!("the access token is not for management: ask for the scope {MANAGEMENT_SCOPE}");
         return Err(Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", title));
     }
-    Ok(Caller::bearer(user.id, Hash::of(claims.jti.as_bytes()), bearer.source, scopes))
+    let caller = Caller::bearer(user.id, Hash::of(claims.jti.as_bytes()), bearer.source, scopes);
+    Ok((caller, Some(bearer.expires)))
 }
 
 async fn personal(service: &Service, view: &View, tenant: &Tenant, token: &str) -> Result<Caller, Problem> {
@@ -166,6 +170,7 @@ impl Ask {
             tenant,
             view,
             caller: self.caller.clone(),
+            expires: self.expires,
             route: self.route.clone(),
             key,
             if_match: None,
@@ -175,6 +180,14 @@ impl Ask {
     /// Reads of the instance.
     pub fn reader(&self) -> Reader<'_> {
         self.view.reader(self.tenant.instance)
+    }
+
+    /// Refuses a caller whose credential has ended by a later view: for what lasts longer than a request.
+    pub fn require_alive(&self, view: &View) -> Run<()> {
+        if self.expires.is_some_and(|expires| expires <= view.now) {
+            return Err(Refusal::CallerNotAlive.into());
+        }
+        alive::check(&view.reader(self.tenant.instance), &self.caller)
     }
 
     /// What the caller sees.

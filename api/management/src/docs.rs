@@ -67,8 +67,8 @@ fn page(description: &Value, routes: &[Route]) -> String {
         let name = escaped(name);
         let _ = write!(
             html,
-            "<details id=\"{name}\"><summary><code>{name}</code></summary><pre>{}</pre></details>",
-            escaped(&text)
+            "<details><summary><code>{name}</code></summary><pre id=\"{name}\">{}</pre></details>",
+            linked(&text)
         );
     }
     html + "</html>"
@@ -89,7 +89,7 @@ fn entry(description: &Value, route: &Route) -> String {
     }
     let schema = |title: &str, schema: &Value| match serde_json::to_string_pretty(meant(description, schema))
     {
-        Ok(text) if !schema.is_null() => format!("<p>{title}</p><pre>{}</pre>", escaped(&text)),
+        Ok(text) if !schema.is_null() => format!("<p>{title}</p><pre>{}</pre>", linked(&text)),
         Ok(_) | Err(_) => String::new(),
     };
     html += &schema("Takes", &operation["requestBody"]["content"]["application/json"]["schema"]);
@@ -102,6 +102,20 @@ fn entry(description: &Value, route: &Route) -> String {
 fn meant<'d>(description: &'d Value, schema: &'d Value) -> &'d Value {
     let reference = schema["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
     reference.and_then(|path| description.pointer(path)).unwrap_or(schema)
+}
+
+/// A schema as text, in which what it refers to is a link.
+fn linked(schema: &str) -> String {
+    const REFERENCE: &str = "&quot;#/components/schemas/";
+    let text = escaped(schema);
+    let mut parts = text.split(REFERENCE);
+    let mut html = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once("&quot;").unwrap_or((part, ""));
+        // A link into a closed part of the page opens it.
+        let _ = write!(html, "<a href=\"#{name}\">{REFERENCE}{name}&quot;</a>{rest}");
+    }
+    html
 }
 
 fn escaped(text: &str) -> String {

@@ -9,7 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use identity::reader::No;
-use identity::refusal::Refusal;
+use identity::refusal::{Class, Refusal};
 use identity::tables::Fault;
 use serde_json::{Value, json};
 
@@ -51,6 +51,20 @@ impl Problem {
     /// 404: it does not exist, or not for this caller; which of both is not told.
     pub fn not_found() -> Problem {
         Refusal::NotFound.into()
+    }
+
+    /// The same about what a field of the body names.
+    pub fn nothing_at(field: &str) -> Problem {
+        let reason = "there is no such resource, or not for you".to_owned();
+        let field = Field { field: field.to_owned(), reason };
+        Problem { fields: vec![field], ..Problem::not_found() }
+    }
+
+    /// The same, about one field: what it says is the reason.
+    #[must_use]
+    pub fn about(self, field: &str) -> Problem {
+        let field = Field { field: field.to_owned(), reason: self.title.clone() };
+        Problem { fields: vec![field], ..self }
     }
 
     /// Its status.
@@ -107,45 +121,25 @@ impl IntoResponse for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
-        Problem::new(status(refusal), refusal.code(), refusal.to_string())
+        let problem = Problem::new(status(refusal), refusal.code(), refusal.to_string());
+        match refusal.field() {
+            Some(field) => problem.about(field),
+            None => problem,
+        }
     }
 }
 
 fn status(refusal: Refusal) -> StatusCode {
-    use Refusal as R;
-    match refusal {
-        R::NotFound => StatusCode::NOT_FOUND,
-        R::CallerNotAlive => StatusCode::UNAUTHORIZED,
-        R::PasswordNotAllowed => StatusCode::CONFLICT,
-        R::UsernameNotOfDomain => StatusCode::BAD_REQUEST,
-        R::NotPermitted | R::ExceedsOwn => StatusCode::FORBIDDEN,
-        R::RevisionChanged => StatusCode::PRECONDITION_FAILED,
-        R::RequestIdReused
-        | R::AlreadyExists
-        | R::ParentNotActive
-        | R::NotActive
-        | R::LastOwner
-        | R::LimitReached
-        | R::InUse
-        | R::CredentialChanged
-        | R::RequestUsed
-        | R::SessionNotAlive
-        | R::NotDue
-        | R::LastVoter
-        | R::JoinTokenUsed
-        | R::LevelNotSupported
-        | R::NodeRemoved => StatusCode::CONFLICT,
-        R::NoSuchRole
-        | R::InvalidSpec
-        | R::CodeUnknown
-        | R::CodeMismatch
-        | R::FamilyNotAlive
-        | R::FlowNotAllowed
-        | R::NoRole
-        | R::JoinTokenInvalid => StatusCode::BAD_REQUEST,
-        R::Locked => StatusCode::TOO_MANY_REQUESTS,
-        R::Expired | R::DeadlineTooFar | R::InstanceNotActive => StatusCode::SERVICE_UNAVAILABLE,
-        R::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    match refusal.class() {
+        Class::Fault => StatusCode::INTERNAL_SERVER_ERROR,
+        Class::Late => StatusCode::SERVICE_UNAVAILABLE,
+        Class::Caller => StatusCode::UNAUTHORIZED,
+        Class::Forbidden => StatusCode::FORBIDDEN,
+        Class::Missing => StatusCode::NOT_FOUND,
+        Class::Changed => StatusCode::PRECONDITION_FAILED,
+        Class::Conflict => StatusCode::CONFLICT,
+        Class::Values => StatusCode::BAD_REQUEST,
+        Class::Delayed => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 

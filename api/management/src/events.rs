@@ -18,12 +18,12 @@ use identity::audit::export::{self, Export, Range};
 use identity::audit::search::{self, Query};
 use identity::audit::unseal::Persons;
 use identity::audit::{Entry, Place, shown};
-use identity::credential::alive;
 use identity::envelope::Subject;
 use identity::event::What;
 use identity::id::Id;
 use identity::list::Direction;
 use identity::record::Kind;
+use identity::see::Eyes;
 use identity::time::Timestamp;
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -183,7 +183,7 @@ pub(crate) fn shown_to(ask: &Ask, found: &[Entry]) -> Result<Vec<Value>, Problem
     Ok(found.iter().map(|entry| shown::event(entry, &persons)).collect::<Result<_, _>>()?)
 }
 
-/// Lines that are read ahead of a slow reader.
+/// Lines that are read ahead of a slow reader, and that are shown by one look at who may read and who can be read.
 const LINES_AHEAD: usize = 64;
 
 async fn exported(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -217,30 +217,30 @@ async fn exported(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Probl
 static EXPORTS: Seats = Seats::new(2, 1);
 /// How long one line waits for its reader.
 const LINE_WITHIN: Duration = Duration::from_secs(30);
-/// After so many lines the caller is looked at again.
-const LINES_TRUSTED: usize = 500;
 
 fn write_lines(
     ask: &Ask,
     range: Range,
     lines: &mpsc::Sender<Result<String, std::io::Error>>,
 ) -> Result<(), Problem> {
-    let eyes = ask.eyes();
-    let persons = Persons::new(ask.reader(), &eyes, &ask.service.machine.keyring)?;
     let runtime = tokio::runtime::Handle::current();
-    for (count, line) in Export::new(ask.reader(), &eyes, &persons, range)?.enumerate() {
-        if count % LINES_TRUSTED == 0 {
-            // A credential that ends meanwhile ends this too.
-            let view = runtime.block_on(ask.service.bounded())?;
-            alive::check(&view.reader(ask.tenant.instance), &ask.caller)?;
-        }
-        let line = line.map_err(internal)?;
-        // The timer needs the runtime's context, which this thread is in.
-        let sent =
-            runtime.block_on(async { tokio::time::timeout(LINE_WITHIN, lines.send(Ok(line + "\n"))).await });
-        if !matches!(sent, Ok(Ok(()))) {
-            // Nobody reads any more.
-            return Ok(());
+    let mut export = Export::new(ask.reader(), &ask.eyes(), range)?;
+    while !export.is_over() {
+        // Whose credential ends meanwhile reads no more, and who is erased meanwhile is not read any more.
+        let view = runtime.block_on(ask.service.bounded())?;
+        ask.require_alive(&view)?;
+        let reader = view.reader(ask.tenant.instance);
+        let eyes = Eyes::new(reader, &ask.caller);
+        let persons = Persons::new(reader, &eyes, &ask.service.machine.keyring)?;
+        for line in (0..LINES_AHEAD).map_while(|_| export.next(&persons)) {
+            let line = line.map_err(internal)? + "\n";
+            // The timer needs the runtime's context, which this thread is in.
+            let sent =
+                runtime.block_on(async { tokio::time::timeout(LINE_WITHIN, lines.send(Ok(line))).await });
+            if !matches!(sent, Ok(Ok(()))) {
+                // Nobody reads any more.
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use crate::error::{Field, Problem};
 use crate::noun::Noun;
+use crate::words;
 use axum::http::{HeaderMap, StatusCode, header};
 use identity::id::Id;
 use identity::record::{Record, State};
@@ -71,15 +72,14 @@ pub fn object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Pr
 pub fn typed<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
     serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
         let path = error.path().to_string();
-        let reason = error.into_inner().to_string();
-        let field = if path == "." { named_in(&reason).unwrap_or_default() } else { path };
-        Problem::fields(vec![Field { field, reason }])
+        let told = words::of(&error.into_inner().to_string());
+        let field = match (path.as_str(), told.member) {
+            (".", Some(member)) => member,
+            (path, Some(member)) if path.rsplit('.').next() != Some(&member) => format!("{path}.{member}"),
+            (path, _) => path.to_owned(),
+        };
+        Problem::fields(vec![Field { field, reason: told.reason }])
     })
-}
-
-/// The field that serde names in backticks when it is missing or unknown.
-fn named_in(reason: &str) -> Option<String> {
-    reason.split('`').nth(1).map(str::to_owned)
 }
 
 /// Takes an identifier out of a body.

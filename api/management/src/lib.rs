@@ -29,6 +29,7 @@ pub mod sessions;
 pub mod settings;
 pub mod stream;
 pub mod users;
+pub mod words;
 
 // The API as a whole.
 pub mod docs;

@@ -1,5 +1,6 @@
 //! The description of the API (OpenAPI 3.1), made of the routes themselves.
 
+use crate::plain::OF_LISTS;
 use crate::route::{Route, Schema};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -38,6 +39,10 @@ pub fn describe(routes: &[Route]) -> Value {
                                 personal access token of a service account",
             } },
             "parameters": parameters(),
+            "responses": { "Problem": {
+                "description": "It was not: the problem says why, and what to do.",
+                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            } },
             "headers": headers(),
         },
     })
@@ -50,23 +55,14 @@ const ABOUT: &str = "Every resource of Conclave. Any node answers. Each answer c
     stable code.";
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
-    let mut parameters: Vec<Value> = names_in(&route.path)
-        .map(|name| {
-            let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
-            json!({ "name": name, "in": "path", "required": true, "schema": schema })
-        })
-        .collect();
-    for (name, about) in route.query {
-        let schema = match *name {
-            "limit" => json!({ "type": "integer", "minimum": 1, "maximum": crate::query::LIMIT_MAX }),
-            _ => json!({ "type": "string" }),
-        };
-        parameters.push(json!({ "name": name, "in": "query", "description": about, "schema": schema }));
+    let shared = |name: &str| json!({ "$ref": format!("#/components/parameters/{name}") });
+    let mut parameters: Vec<Value> = names_in(&route.path).map(shared).collect();
+    for parameter in route.query {
+        parameters.push(if OF_LISTS.contains(parameter) { shared(parameter.0) } else { in_query(parameter) });
     }
-    parameters.push(json!({ "$ref": "#/components/parameters/AtLeast" }));
+    parameters.push(shared("AtLeast"));
     if route.method != axum::http::Method::GET {
-        parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
-        parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
+        parameters.extend(["IdempotencyKey", "IfMatch"].map(shared));
     }
     let mut schema = |schema: Schema| schema(generator);
     let mut answer = json!({
@@ -76,10 +72,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     if let Some(shape) = route.answer {
         answer["content"] = json!({ route.media: { "schema": schema(shape) } });
     }
-    let problem = json!({
-        "description": "It was not: the problem says why, and what to do.",
-        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-    });
+    let problem = json!({ "$ref": "#/components/responses/Problem" });
     let mut operation = json!({
         "operationId": route.operation,
         "tags": [route.group],
@@ -100,18 +93,34 @@ fn names_in(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
+fn in_query((name, about): &(&str, &str)) -> Value {
+    let schema = match *name {
+        "limit" => json!({ "type": "integer", "minimum": 1, "maximum": crate::query::LIMIT_MAX }),
+        _ => json!({ "type": "string" }),
+    };
+    json!({ "name": name, "in": "query", "description": about, "schema": schema })
+}
+
 fn parameters() -> Value {
     let header = |name: &str, pattern: &str, about: &str| {
         let schema = json!({ "type": "string", "pattern": pattern });
         json!({ "name": name, "in": "header", "description": about, "schema": schema })
     };
     let (at_least, key, tag) = ("^[A-Za-z0-9_-]{19}$", "^[!-~]{1,200}$", r#"^(\*|"[0-9]{1,18}")$"#);
-    json!({
+    let mut parameters = json!({
         "AtLeast": header("Conclave-At-Least", at_least, "Answer from no older a state than this position."),
         "IdempotencyKey":
             header("Idempotency-Key", key, "A repetition within a day under this key has no second effect."),
         "IfMatch": header("If-Match", tag, "The entity tag that the resource must still have."),
-    })
+    });
+    for name in ["id", "key"] {
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+        parameters[name] = json!({ "name": name, "in": "path", "required": true, "schema": schema });
+    }
+    for parameter in OF_LISTS {
+        parameters[parameter.0] = in_query(parameter);
+    }
+    parameters
 }
 
 fn headers() -> Value {

@@ -9,7 +9,7 @@ use crate::error::Problem;
 use crate::events;
 use crate::form::{merge, object, parent_word, shown, take_common, take_id, typed, values};
 use crate::noun::{self, Born, Named, Noun, Shown, already_done, new_id, plural};
-use crate::place::{self, hidden, sees_parent};
+use crate::place::{self, hidden, nowhere, sees_parent};
 use crate::query::Params;
 use crate::route::Route;
 use crate::schema;
@@ -226,7 +226,11 @@ pub(crate) async fn create_one<T: Noun>(
     match ask.submit(&command, asked).await {
         Ok(made) if secret.is_some() && made.reply.id != id => Err(already_done(&made.reply.id)),
         Ok(made) => Ok((made, secret)),
-        Err(problem) if !sees_parent::<T>(ask, &parent)? => Err(hidden(problem)),
+        Err(problem) if !sees_parent::<T>(ask, &parent)? => Err(match parent_word::<T>() {
+            Some(word) if !T::UNDER => nowhere(problem, word),
+            // The path itself names nothing.
+            Some(_) | None => hidden(problem),
+        }),
         Err(problem) => place::told(ask, problem, &command.spec, &parent),
     }
 }

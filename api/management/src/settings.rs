@@ -28,8 +28,8 @@ macro_rules! of_settings {
 identity::settings!(of_settings);
 
 /// A setting that is served.
-trait Served: Setting + JsonSchema + Sync {}
-impl<T: Setting + JsonSchema + Sync> Served for T {}
+trait Served: Setting + JsonSchema {}
+impl<T: Setting + JsonSchema> Served for T {}
 
 fn of<T: Served>() -> Vec<Route> {
     let mut routes = three::<T>("/api/v1/settings", "the instance", "iam.policy", "");
@@ -104,7 +104,9 @@ async fn put<T: Served>(
     let mut members = object(&headers, &body)?;
     // An answer says it; sent back, it means nothing.
     members.remove("from");
-    let command = Set { within, value: typed::<T>(members)? };
+    let value = typed::<T>(members)?;
+    value.check().map_err(|unsound| Problem::field(unsound.field, unsound.reason))?;
+    let command = Set { within, value };
     let done = ask.submit(&command, &body).await?;
     let view = ask.after(done.position).await?;
     // Who may set it is shown what he has set.

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use identity::audit::Place;
 use identity::audit::search::{self, Query};
-use identity::credential::alive;
 use identity::permission::Area;
 use identity::refusal::Refusal;
 use serde_json::Value;
@@ -107,7 +106,7 @@ impl Follower {
         }
         let looked = tokio::task::spawn_blocking(move || {
             let reader = self.ask.reader();
-            alive::check(&reader, &self.ask.caller).ok()?;
+            self.ask.require_alive(&self.ask.view).ok()?;
             let page = search::following(&reader, &self.ask.eyes(), &self.query, self.after).ok()?;
             self.ready.extend(shown_to(&self.ask, &page.found).ok()?);
             self.after = page.reached.or(self.after);

@@ -15,13 +15,14 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use crypto::Secret;
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
-use identity::credential::throttle::Unlock;
+use identity::credential::throttle::{Lock, Throttle, Unlock};
 use identity::id::{Hash, Id};
 use identity::record::Record;
 use identity::refusal::Refusal;
+use identity::time::Timestamp;
 use identity::user::User;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 type Body = Result<Bytes, BytesRejection>;
@@ -37,9 +38,19 @@ pub fn routes() -> Vec<Route> {
             .called("set_password", "users")
             .about("Sets a person's password; his sessions and tokens end.", "user.credential.write")
             .takes(schema::of::<NewPassword>),
+        Route::new(Method::POST, "/api/v1/users/{id}/lock", lock)
+            .called("lock_user", "users")
+            .about("Locks a person's account; his sessions and tokens end.", "user.credential.write"),
         Route::new(Method::POST, "/api/v1/users/{id}/unlock", unlock)
             .called("unlock_user", "users")
-            .about("Lifts the delay after wrong passwords.", "user.credential.write"),
+            .about("Lifts a lock, or the delay after wrong passwords.", "user.credential.write"),
+        Route::new(Method::GET, "/api/v1/users/{id}/lock", show_lock)
+            .called("get_user_lock", "users")
+            .about(
+                "Shows whether an account is locked or delayed, and after how many wrong passwords.",
+                "user.read",
+            )
+            .gives(StatusCode::OK, schema::of::<AccountLock>),
         Route::new(Method::POST, "/api/v1/users/{id}/secret", new_service_secret)
             .called("new_user_secret", "users")
             .about(
@@ -113,6 +124,36 @@ fn found_user(ask: &Ask, at: &At) -> Result<Record<User>, Problem> {
     let user = ask.eyes().find::<User>(&at.id()?)?;
     ask.require_revision(user.revision)?;
     Ok(user)
+}
+
+/// Whether passwords are looked at.
+#[derive(Serialize, JsonSchema)]
+struct AccountLock {
+    /// Whether it stays so until somebody unlocks it.
+    locked: bool,
+    /// Until when no password is looked at; null if one is looked at now, or if it is locked.
+    until: Option<Timestamp>,
+    /// Wrong passwords since the last right one.
+    failures: u32,
+}
+
+async fn show_lock(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let user = ask.eyes().find::<User>(&at.id()?)?;
+    let throttle = ask.reader().row::<Throttle>(&user.id).map_err(internal)?;
+    let locked = throttle.as_ref().is_some_and(Throttle::is_locked);
+    let delayed = throttle.as_ref().filter(|throttle| !locked && throttle.until > ask.view.now);
+    let shown = AccountLock {
+        locked,
+        until: delayed.map(|throttle| throttle.until),
+        failures: throttle.map_or(0, |throttle| throttle.failures),
+    };
+    Ok(answer::read(&ask.view, serde_json::to_value(shown).map_err(internal)?))
+}
+
+async fn lock(ask: Ask, at: At) -> Result<Answer, Problem> {
+    let user = found_user(&ask, &at)?.id;
+    let done = ask.submit(&Lock { user }, b"").await?;
+    Ok(answer::nothing(done.position))
 }
 
 async fn unlock(ask: Ask, at: At) -> Result<Answer, Problem> {

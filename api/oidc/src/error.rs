@@ -11,6 +11,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use identity::reader::No;
+use identity::refusal::{Class, Refusal};
 use serde_json::json;
 
 /// An OAuth error.
@@ -211,45 +212,25 @@ impl From<No> for Error {
     }
 }
 
-fn refused(refusal: identity::refusal::Refusal) -> Error {
-    use identity::refusal::Refusal as R;
-    match refusal {
-        R::CallerNotAlive => Error::InvalidClient,
-        R::FlowNotAllowed => Error::UnauthorizedClient,
-        R::Expired | R::DeadlineTooFar | R::InstanceNotActive => Error::Unavailable,
+fn refused(refusal: Refusal) -> Error {
+    match (refusal, refusal.class()) {
+        (Refusal::FlowNotAllowed, _) => Error::UnauthorizedClient,
         // Told to the client that the code was issued to, and to nobody else.
-        R::CodeMismatch => Error::InvalidGrant(
+        (Refusal::CodeMismatch, _) => Error::InvalidGrant(
             "redirect_uri or code_verifier is missing, or is not the one of the authorization request",
         ),
-        R::Internal => Error::Internal,
-        R::RequestIdReused
-        | R::NotPermitted
-        | R::NotFound
-        | R::AlreadyExists
-        | R::RevisionChanged
-        | R::ParentNotActive
-        | R::NotActive
-        | R::LastOwner
-        | R::ExceedsOwn
-        | R::LimitReached
-        | R::NoSuchRole
-        | R::InvalidSpec
-        | R::CredentialChanged
-        | R::Locked
-        | R::PasswordNotAllowed
-        | R::UsernameNotOfDomain
-        | R::SessionNotAlive
-        | R::CodeUnknown
-        | R::RequestUsed
-        | R::NoRole
-        | R::FamilyNotAlive
-        | R::LevelNotSupported
-        | R::NotDue
-        | R::NodeRemoved
-        | R::LastVoter
-        | R::JoinTokenInvalid
-        | R::JoinTokenUsed
-        | R::InUse => Error::InvalidGrant("what was presented is not valid, or not any more"),
+        (_, Class::Caller) => Error::InvalidClient,
+        (_, Class::Late) => Error::Unavailable,
+        (_, Class::Fault) => Error::Internal,
+        (
+            _,
+            Class::Forbidden
+            | Class::Missing
+            | Class::Changed
+            | Class::Conflict
+            | Class::Values
+            | Class::Delayed,
+        ) => Error::InvalidGrant("what was presented is not valid, or not any more"),
     }
 }
 

@@ -95,8 +95,15 @@ impl PublicKey {
         }
         let wire: Wire = serde_json::from_str(json)
             .map_err(|_| Error::PublicKey { detail: "it is no JWK of kty EC, OKP or RSA" })?;
-        let key = Self::try_from(wire)?;
-        match &key {
+        Self::try_from(wire)?.judged()
+    }
+
+    /// The key, if its form is one that [`parse`](Self::parse) takes.
+    ///
+    /// # Errors
+    /// [`Error::PublicKey`].
+    pub fn judged(self) -> Result<Self, Error> {
+        match &self {
             Self::P256 { x, y } => drop(point(x, y)?),
             Self::Ed25519 { x } => drop(coordinate(x)?),
             Self::Rsa { n, e } if rsa(n, e)?.0.len() > RSA_BYTES_MAX => {
@@ -104,7 +111,7 @@ impl PublicKey {
             }
             Self::Rsa { .. } => {}
         }
-        Ok(key)
+        Ok(self)
     }
 
     /// The one text of the key: the members that make it up, in alphabetical order (RFC 7638 §3.2).

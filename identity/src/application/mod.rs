@@ -12,6 +12,7 @@ use crate::reader::{Reader, Run};
 use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::several::Several;
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Encode};
@@ -91,11 +92,11 @@ pub struct Application {
     /// Where a response may go: at most 50, compared character by character.
     #[n(3)]
     #[serde(default)]
-    pub redirect_uris: Vec<RedirectUri>,
+    pub redirect_uris: Several<RedirectUri, 0, 50>,
     /// Where a browser may go after signing out: at most 50.
     #[n(4)]
     #[serde(default)]
-    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    pub post_logout_redirect_uris: Several<RedirectUri, 0, 50>,
     /// Whether refresh tokens are given for `offline_access`.
     #[n(5)]
     #[serde(default)]
@@ -154,8 +155,10 @@ impl Resource for Application {
         }
         guard_own(&change.reader, change.caller, change.parent)?;
         let Some(after) = change.after else { return Ok(()) };
-        let kind_changed = change.before.is_some_and(|before| before.kind != after.kind);
-        if kind_changed || !after.sound() { Err(Refusal::InvalidSpec.into()) } else { Ok(()) }
+        if change.before.is_some_and(|before| before.kind != after.kind) {
+            return Err(Refusal::KindFixed.into());
+        }
+        Ok(after.goes_together()?)
     }
 
     fn gone(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
@@ -193,7 +196,8 @@ impl Application {
         })
     }
 
-    fn sound(&self) -> bool {
+    /// Refuses values that do not fit the kind of application, or each other.
+    fn goes_together(&self) -> Result<(), Refusal> {
         let fits = |uri: &RedirectUri| match (self.kind, uri.scheme()) {
             (
                 ApplicationKind::Web | ApplicationKind::SinglePage | ApplicationKind::Native,
@@ -203,14 +207,18 @@ impl Application {
             (ApplicationKind::Web | ApplicationKind::SinglePage, Scheme::PrivateUse) => false,
             (ApplicationKind::Api, Scheme::Https | Scheme::Loopback | Scheme::PrivateUse) => false,
         };
-        let uris = self.redirect_uris.iter().chain(&self.post_logout_redirect_uris).all(fits)
-            && self.redirect_uris.len() <= 50
-            && self.post_logout_redirect_uris.len() <= 50;
-        let auth = match self.kind {
+        let auth_fits = match self.kind {
             ApplicationKind::Web => true,
-            ApplicationKind::SinglePage | ApplicationKind::Native => self.auth == ClientAuth::None,
-            ApplicationKind::Api => self.auth != ClientAuth::None && !self.refresh,
+            ApplicationKind::SinglePage | ApplicationKind::Native => self.is_public(),
+            ApplicationKind::Api => !self.is_public(),
         };
-        uris && auth && !(self.is_public() && self.pkce_optional)
+        let rules = [
+            (self.redirect_uris.iter().all(fits), Refusal::RedirectUriNotOfKind),
+            (self.post_logout_redirect_uris.iter().all(fits), Refusal::LogoutUriNotOfKind),
+            (auth_fits, Refusal::AuthNotOfKind),
+            (self.kind != ApplicationKind::Api || !self.refresh, Refusal::RefreshNotOfKind),
+            (!self.is_public() || !self.pkce_optional, Refusal::PkceNeeded),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }
 }

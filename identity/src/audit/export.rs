@@ -25,7 +25,6 @@ pub struct Range {
 /// from its beginning, also where the range begins later. It ends after the manifest, or after a fault.
 pub struct Export<'a> {
     reader: Reader<'a>,
-    unseal: &'a dyn Unseal,
     range: Range,
     events: Merge,
     chain: Head,
@@ -47,14 +46,30 @@ pub fn require(eyes: &Eyes<'_>) -> Run<()> {
 
 impl<'a> Export<'a> {
     /// Begins a file. Refused: a caller who may not read all events of the instance.
-    pub fn new(reader: Reader<'a>, eyes: &Eyes<'_>, unseal: &'a dyn Unseal, range: Range) -> Run<Export<'a>> {
+    pub fn new(reader: Reader<'a>, eyes: &Eyes<'_>, range: Range) -> Run<Export<'a>> {
         require(eyes)?;
         let events = Merge::whole(reader.read, reader.instance)?;
         let (chain, start) = (Head::NONE, Head::NONE.hash);
-        Ok(Export { reader, unseal, range, events, chain, start, first: None, last: None, is_over: false })
+        Ok(Export { reader, range, events, chain, start, first: None, last: None, is_over: false })
     }
 
-    fn line(&mut self) -> Run<String> {
+    /// Whether there are no more lines.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The next line. What opens personal values may be another each time: a file takes long, and who is erased meanwhile
+    /// is not to be read in the rest of it.
+    pub fn next(&mut self, unseal: &dyn Unseal) -> Option<Run<String>> {
+        if self.is_over {
+            return None;
+        }
+        let line = self.line(unseal);
+        self.is_over |= line.is_err();
+        Some(line)
+    }
+
+    fn line(&mut self, unseal: &dyn Unseal) -> Run<String> {
         while let Some(entry) = self.events.next(self.reader.read)? {
             if self.range.through.is_some_and(|through| entry.place > through) {
                 break;
@@ -63,20 +78,20 @@ impl<'a> Export<'a> {
             self.chain.hash = link(&before, entry.place, &entry.stored);
             self.chain.count = self.chain.count.saturating_add(1);
             if self.range.after.is_none_or(|after| entry.place > after) {
-                return self.event(before, entry);
+                return self.event(before, entry, unseal);
             }
         }
         self.is_over = true;
         self.manifest()
     }
 
-    fn event(&mut self, before: Hash, entry: Entry) -> Run<String> {
+    fn event(&mut self, before: Hash, entry: Entry, unseal: &dyn Unseal) -> Run<String> {
         let mark = Mark { number: self.chain.count, place: entry.place };
         if self.first.is_none() {
             (self.first, self.start) = (Some(mark), before);
         }
         self.last = Some(mark);
-        let event = shown::event(&entry, self.unseal)?;
+        let event = shown::event(&entry, unseal)?;
         let Mark { number, place } = mark;
         let told = Told { event, hash: self.chain.hash, number, place, stored: entry.stored };
         Ok(file::write(&Line::Event(told)))
@@ -96,18 +111,5 @@ impl<'a> Export<'a> {
             head: Chain { count, hash },
         };
         Ok(file::write(&Line::End { manifest }))
-    }
-}
-
-impl Iterator for Export<'_> {
-    type Item = Run<String>;
-
-    fn next(&mut self) -> Option<Run<String>> {
-        if self.is_over {
-            return None;
-        }
-        let line = self.line();
-        self.is_over |= line.is_err();
-        Some(line)
     }
 }

@@ -69,7 +69,7 @@ fn access(command: &SetPassword, reader: &Reader<'_>) -> Run<Access> {
 command!(12 SetPassword -> u32, access, |self, tx| {
     let record = tx.reader().existing::<User>(&self.user)?;
     if !matches!(record.spec.kind, UserKind::Human(_)) {
-        return Err(Refusal::InvalidSpec.into());
+        return Err(Refusal::NotPerson.into());
     }
     require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
     let before = tx.reader().row::<Password>(&self.user)?;

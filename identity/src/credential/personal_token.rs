@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::time::Timestamp;
 use crate::tx::Tx;
-use crate::user::{User, UserKind};
+use crate::user::{User, require_service_account};
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,10 +56,9 @@ impl Resource for PersonalToken {
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };
-        let user = change.reader.existing::<User>(change.parent)?;
-        let past = after.expires.is_some_and(|expires| expires <= change.reader.now);
-        if past || !matches!(user.spec.kind, UserKind::Service { .. }) {
-            return Err(Refusal::InvalidSpec.into());
+        require_service_account(&change.reader, change.parent)?;
+        if after.expires.is_some_and(|expires| expires <= change.reader.now) {
+            return Err(Refusal::ExpiresInPast.into());
         }
         let had = change.reader.children(Kind::User, change.parent, Kind::PersonalToken, TOKENS_MAX)?;
         if change.before.is_none() && !had.contains(change.id) && had.len() >= TOKENS_MAX {

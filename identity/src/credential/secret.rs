@@ -15,7 +15,7 @@ use crate::resource::{Parent, place};
 use crate::tables::Table;
 use crate::time::Timestamp;
 use crate::tx::Tx;
-use crate::user::{User, UserKind};
+use crate::user::{User, require_service_account};
 use minicbor::{Decode, Encode};
 
 /// The secret of an application or a service account.
@@ -64,7 +64,7 @@ fn access_to_application(command: &SetClientSecret, reader: &Reader<'_>) -> Run<
 command!(10 SetClientSecret -> u32, access_to_application, |self, tx| {
     let record = tx.reader().existing::<Application>(&self.application)?;
     if record.spec.is_public() {
-        return Err(Refusal::InvalidSpec.into());
+        return Err(Refusal::PublicClient.into());
     }
     guard_own(&tx.reader(), &tx.caller, &record.parent)?;
     let organization = <Application as Parent>::organization(&tx.reader(), &record.id)?;
@@ -88,14 +88,9 @@ fn access_to_service(command: &SetServiceSecret, reader: &Reader<'_>) -> Run<Acc
 }
 
 command!(11 SetServiceSecret -> u32, access_to_service, |self, tx| {
-    let record = tx.reader().existing::<User>(&self.user)?;
-    match record.spec.kind {
-        UserKind::Service { .. } => {
-            require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
-            set(tx, Kind::User, &self.user, self.hash, Some(record.parent))
-        }
-        UserKind::Human(_) => Err(Refusal::InvalidSpec.into()),
-    }
+    let record = require_service_account(&tx.reader(), &self.user)?;
+    require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
+    set(tx, Kind::User, &self.user, self.hash, Some(record.parent))
 });
 
 fn set(tx: &mut Tx<'_, '_>, kind: Kind, owner: &Id, hash: Hash, organization: Option<Id>) -> Run<u32> {

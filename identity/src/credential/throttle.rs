@@ -4,23 +4,23 @@
 //! that no flood of guesses writes to the log. He can lock it only where an administrator has chosen so by [`Lockout`]:
 //! then the delay ends with the end of time, unless somebody lifts it.
 
-use crate::administrator::require_all_of_user;
+use crate::administrator::{Administrator, is_owned_without, require_all_of_user};
 use crate::command::{Access, command};
 use crate::credential::password::{Password, require_allowed};
 use crate::encoding::Stored;
 use crate::event::What;
 use crate::id::Id;
 use crate::instance::lifetimes;
-use crate::permission::{Area, Verb};
+use crate::permission::{Area, Verb, entries};
 use crate::reader::{Reader, Run};
-use crate::record::{Kind, Row};
+use crate::record::{Kind, Record, Row};
 use crate::refusal::Refusal;
 use crate::resource::place;
 use crate::setting;
 use crate::setting::lockout::Lockout;
 use crate::tables::Fault;
 use crate::time::Timestamp;
-use crate::user::User;
+use crate::user::{User, UserKind};
 use minicbor::{Decode, Encode};
 
 /// The wrong passwords of an account since the last right one.
@@ -92,6 +92,47 @@ command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
     Ok(throttle)
 });
 
+/// Locks a person's account until somebody lifts that: no password is looked at, and his sessions and tokens end. Refused:
+/// a service account, which is deactivated instead; the last owner of the instance who can sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Lock {
+    /// Whose.
+    #[n(0)]
+    pub user: Id,
+}
+
+command!(18 Lock -> (), |command: &Lock, reader| access(&command.user, reader), |self, tx| {
+    let user = tx.reader().existing::<User>(&self.user)?;
+    if !matches!(user.spec.kind, UserKind::Human(_)) {
+        return Err(Refusal::NotPerson.into());
+    }
+    require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
+    require_an_owner_left(&tx.reader(), &self.user)?;
+    let before = tx.reader().row::<Throttle>(&self.user)?;
+    if before.as_ref().is_some_and(Throttle::is_locked) {
+        return Ok(());
+    }
+    let failures = before.map_or(0, |before| before.failures);
+    tx.put_row(&self.user, &Throttle { failures, until: Timestamp::END });
+    // What he has proven by his password hangs on its revision, and ends with it; the password stays.
+    if let Some(password) = tx.reader().row::<Password>(&self.user)? {
+        let revision = password.revision.saturating_add(1);
+        tx.put_row(&self.user, &Password { revision, ..password });
+    }
+    tx.tell(What::Locked, Kind::User, &self.user, Some(&user.parent), Vec::new())?;
+    Ok(())
+});
+
+/// Refuses if nobody else would be left who owns the instance and is not locked out of it.
+fn require_an_owner_left(reader: &Reader<'_>, user: &Id) -> Run<()> {
+    if !entries(reader, user)?.iter().any(Administrator::owns_instance) {
+        return Ok(());
+    }
+    let locked = |user: &Id| Ok::<_, Fault>(reader.row::<Throttle>(user)?.is_some_and(|row| row.is_locked()));
+    let is_apart = |other: &Record<User>| Ok(other.id == *user || locked(&other.id)?);
+    if is_owned_without(reader, is_apart)? { Ok(()) } else { Err(Refusal::LastOwner.into()) }
+}
+
 /// Lifts an account's delay or lock and forgets its failures.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Unlock {
@@ -100,12 +141,12 @@ pub struct Unlock {
     pub user: Id,
 }
 
-fn access(command: &Unlock, reader: &Reader<'_>) -> Run<Access> {
-    let record = reader.existing::<User>(&command.user)?;
+fn access(user: &Id, reader: &Reader<'_>) -> Run<Access> {
+    let record = reader.existing::<User>(user)?;
     Ok(Access::Permission(Area::Credential, Verb::Write, place(reader, &record)?))
 }
 
-command!(15 Unlock -> (), access, |self, tx| {
+command!(15 Unlock -> (), |command: &Unlock, reader| access(&command.user, reader), |self, tx| {
     let user = tx.reader().existing::<User>(&self.user)?;
     // The delay keeps guesses away: whoever lifts it must not stand below the one it protects.
     require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;

@@ -5,7 +5,7 @@ use crate::group::Group;
 use crate::id::{Id, InstanceId};
 use crate::keys::{Key, Space};
 use crate::permission::Area;
-use crate::reader::{Names, Reader, Run};
+use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
@@ -52,12 +52,13 @@ impl Resource for GroupMember {
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };
         if change.before.is_some() {
-            return Err(Refusal::InvalidSpec.into());
+            return Err(Refusal::UserFixed.into());
         }
         let group = change.reader.existing::<Group>(change.parent)?;
         // One of another organization is answered like one who does not exist: here he doesn't.
-        if change.reader.existing::<User>(&after.user)?.parent != group.parent {
-            return Err(Refusal::NotFound.into());
+        let user = optional(change.reader.existing::<User>(&after.user))?;
+        if user.is_none_or(|user| user.parent != group.parent) {
+            return Err(Refusal::NoSuchUser.into());
         }
         let is_new = !change.reader.is_taken::<GroupMember>(change.id)?;
         if is_new && count(&change.reader, change.parent)? >= MEMBERS_MAX {

@@ -3,7 +3,7 @@
 use crate::encoding::Stored;
 use crate::reader::Reader;
 use crate::record::{Kind, Row};
-use crate::setting::{self, Setting};
+use crate::setting::{self, Setting, Unsound, first_broken};
 use crate::tables::Fault;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
@@ -98,28 +98,46 @@ impl Setting for Lifetimes {
         "delay_max_secs",
     ];
 
-    fn sound(&self) -> bool {
+    fn check(&self) -> Result<(), Unsound> {
         const DAY: u32 = 86_400;
-        let in_order = self.refresh_idle_secs <= self.refresh_absolute_secs
-            && self.delay_first_secs <= self.delay_max_secs;
+        const YEARS: u32 = 400 * DAY;
         // A key that is retired earlier than what it signed would refuse living tokens.
         let longest = self.access_token_secs.max(self.id_token_secs);
-        in_order
-            && self.key_verifies_secs >= longest
-            && (1..=60).contains(&self.code_secs)
-            && (1..=DAY).contains(&self.access_token_secs)
-            && (1..=DAY).contains(&self.id_token_secs)
-            && (1..=400 * DAY).contains(&self.refresh_absolute_secs)
-            && self.refresh_idle_secs > 0
-            && self.refresh_grace_secs <= 60
-            && (1..=400 * DAY).contains(&self.session_secs)
-            && (1..=400 * DAY).contains(&self.key_active_secs)
-            && (1..=30 * DAY).contains(&self.key_next_secs)
-            && self.key_next_secs <= self.key_active_secs
-            && self.key_verifies_secs <= 400 * DAY
-            && (1..=100).contains(&self.failures_free)
-            && self.delay_first_secs > 0
-            && (1..=3600).contains(&self.delay_max_secs)
+        first_broken(&[
+            ((1..=60).contains(&self.code_secs), "code_secs", "1 to 60"),
+            ((1..=DAY).contains(&self.access_token_secs), "access_token_secs", "1 to 86400 (a day)"),
+            ((1..=DAY).contains(&self.id_token_secs), "id_token_secs", "1 to 86400 (a day)"),
+            (
+                (1..=YEARS).contains(&self.refresh_absolute_secs),
+                "refresh_absolute_secs",
+                "1 to 34560000 (400 days)",
+            ),
+            (
+                (1..=self.refresh_absolute_secs).contains(&self.refresh_idle_secs),
+                "refresh_idle_secs",
+                "1 up to refresh_absolute_secs",
+            ),
+            (self.refresh_grace_secs <= 60, "refresh_grace_secs", "0 to 60"),
+            ((1..=YEARS).contains(&self.session_secs), "session_secs", "1 to 34560000 (400 days)"),
+            ((1..=YEARS).contains(&self.key_active_secs), "key_active_secs", "1 to 34560000 (400 days)"),
+            (
+                (1..=self.key_active_secs.min(30 * DAY)).contains(&self.key_next_secs),
+                "key_next_secs",
+                "1 to 2592000 (30 days), and no longer than key_active_secs",
+            ),
+            (
+                (longest..=YEARS).contains(&self.key_verifies_secs),
+                "key_verifies_secs",
+                "as long as an access or ID token lives, up to 34560000 (400 days)",
+            ),
+            ((1..=100).contains(&self.failures_free), "failures_free", "1 to 100"),
+            ((1..=3600).contains(&self.delay_max_secs), "delay_max_secs", "1 to 3600 (an hour)"),
+            (
+                (1..=self.delay_max_secs).contains(&self.delay_first_secs),
+                "delay_first_secs",
+                "1 up to delay_max_secs",
+            ),
+        ])
     }
 }
 

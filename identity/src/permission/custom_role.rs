@@ -2,11 +2,12 @@
 
 use crate::encoding::Stored;
 use crate::name::Name;
-use crate::permission::{Area, Permission, Verb, Within, holds};
+use crate::permission::{AdministratorRole, Area, Permission, Verb, Within, holds};
 use crate::reader::{Reader, Run};
 use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
+use crate::several::Several;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,11 +21,8 @@ pub struct CustomRole {
     pub name: Name<200>,
     /// What it may do: 1 to 100 permissions, none twice.
     #[n(1)]
-    pub permissions: Vec<Permission>,
+    pub permissions: Several<Permission, 1, 100>,
 }
-
-/// The most permissions of a role.
-const PERMISSIONS_MAX: usize = 100;
 
 impl CustomRole {
     /// Whether the role may do this.
@@ -49,20 +47,15 @@ impl Resource for CustomRole {
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return unused(change) };
-        let mut distinct = after.permissions.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let fits = (1..=PERMISSIONS_MAX).contains(&distinct.len());
         // A name of the built-in roles would be read as one of them.
-        let is_builtin = crate::permission::AdministratorRole::from_name(change.id.as_str()).is_some();
-        if !fits || distinct.len() != after.permissions.len() || is_builtin {
-            return Err(Refusal::InvalidSpec.into());
+        if AdministratorRole::from_name(change.id.as_str()).is_some() {
+            return Err(Refusal::IdReserved.into());
         }
         // Its holders get what is added here: nobody gives what he lacks. Nor does he take it away: a holder who is
         // weaker for a while is one whose password he might set.
-        distinct.extend(change.before.into_iter().flat_map(|before| before.permissions.clone()));
-        for Permission { area, verb } in distinct {
-            if !holds(&change.reader, change.caller, area, verb, &Within::Instance)? {
+        let before = change.before.map(|before| before.permissions.iter()).into_iter().flatten();
+        for Permission { area, verb } in after.permissions.iter().chain(before) {
+            if !holds(&change.reader, change.caller, *area, *verb, &Within::Instance)? {
                 return Err(Refusal::ExceedsOwn.into());
             }
         }

@@ -6,10 +6,11 @@ use crate::organization::Organization;
 use crate::permission::{Area, Within};
 use crate::project::Project;
 use crate::project::role::{Role, RoleKey};
-use crate::reader::{Names, Reader, Run};
+use crate::reader::{Names, Reader, Run, optional};
 use crate::record::Kind;
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::several::Several;
 use crate::time::Timestamp;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
@@ -25,7 +26,7 @@ pub struct ProjectGrant {
     /// The keys of the roles that it may give: 0 to 100. What is taken away here, nobody holds by it any more.
     #[n(1)]
     #[serde(default)]
-    pub roles: Vec<RoleKey>,
+    pub roles: Several<RoleKey, 0, 100>,
 }
 
 impl Stored for ProjectGrant {}
@@ -49,12 +50,14 @@ impl Resource for ProjectGrant {
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };
-        let moved = change.before.is_some_and(|before| before.organization != after.organization);
-        let project = change.reader.existing::<Project>(change.parent)?;
-        if moved || project.parent == after.organization || after.roles.len() > 100 {
-            return Err(Refusal::InvalidSpec.into());
+        if change.before.is_some_and(|before| before.organization != after.organization) {
+            return Err(Refusal::OrganizationFixed.into());
         }
-        change.reader.existing::<Organization>(&after.organization)?;
+        if change.reader.existing::<Project>(change.parent)?.parent == after.organization {
+            return Err(Refusal::GrantToOwner.into());
+        }
+        let receiver = optional(change.reader.existing::<Organization>(&after.organization))?;
+        receiver.ok_or(Refusal::NoSuchOrganization)?;
         for role in &after.roles {
             if !has_role(&change.reader, change.parent, role)? {
                 return Err(Refusal::NoSuchRole.into());

@@ -3,7 +3,7 @@
 use crate::encoding::Stored;
 use crate::name::{HostName, Username};
 use crate::record::{Kind, Row};
-use crate::setting::Setting;
+use crate::setting::{Setting, Unsound};
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ impl Setting for DomainSettings {
     const PER_ORGANIZATION: bool = true;
     const FIELDS: &'static [&'static str] = &["usernames_end_with_domain"];
 
-    fn sound(&self) -> bool {
-        true
+    fn check(&self) -> Result<(), Unsound> {
+        Ok(())
     }
 }
 

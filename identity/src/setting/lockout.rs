@@ -5,7 +5,7 @@
 
 use crate::encoding::Stored;
 use crate::record::{Kind, Row};
-use crate::setting::Setting;
+use crate::setting::{Setting, Unsound, first_broken};
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,10 @@ impl Setting for Lockout {
     const PER_ORGANIZATION: bool = true;
     const FIELDS: &'static [&'static str] = &["password_attempts_max"];
 
-    fn sound(&self) -> bool {
-        self.password_attempts_max == 0 || (ATTEMPTS_MIN..=100).contains(&self.password_attempts_max)
+    fn check(&self) -> Result<(), Unsound> {
+        let in_range =
+            self.password_attempts_max == 0 || (ATTEMPTS_MIN..=100).contains(&self.password_attempts_max);
+        first_broken(&[(in_range, "password_attempts_max", "3 to 100, or 0 to lock nobody")])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::encoding::Stored;
 use crate::record::{Kind, Row};
-use crate::setting::Setting;
+use crate::setting::{Setting, Unsound, first_broken};
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,8 @@ impl Setting for Login {
     const PER_ORGANIZATION: bool = true;
     const FIELDS: &'static [&'static str] = &["password_allowed", "password_check_secs"];
 
-    fn sound(&self) -> bool {
-        (CHECK_SECS_MIN..=400 * DAY).contains(&self.password_check_secs)
+    fn check(&self) -> Result<(), Unsound> {
+        let in_range = (CHECK_SECS_MIN..=400 * DAY).contains(&self.password_check_secs);
+        first_broken(&[(in_range, "password_check_secs", "300 (five minutes) to 34560000 (400 days)")])
     }
 }

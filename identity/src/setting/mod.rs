@@ -45,7 +45,9 @@ macro_rules! settings {
 }
 
 /// A setting.
-pub trait Setting: Row + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static {
+pub trait Setting:
+    Row + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// Its name in paths.
     const NAME: &'static str;
     /// Whether an organization may decide otherwise than its instance.
@@ -53,8 +55,25 @@ pub trait Setting: Row + Default + Clone + PartialEq + Serialize + DeserializeOw
     /// The names of its values in JSON, in the order of their numbers.
     const FIELDS: &'static [&'static str];
 
-    /// Whether its values are within their limits and do not contradict each other.
-    fn sound(&self) -> bool;
+    /// Refuses values beyond their limits, or that contradict each other.
+    fn check(&self) -> Result<(), Unsound>;
+}
+
+/// What is wrong with the values of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsound {
+    /// Which value.
+    pub field: &'static str,
+    /// What it should be.
+    pub reason: &'static str,
+}
+
+/// The first of some rules that does not hold: each with a field, and what that should be.
+pub(crate) fn first_broken(rules: &[(bool, &'static str, &'static str)]) -> Result<(), Unsound> {
+    match rules.iter().find(|(holds, ..)| !holds) {
+        Some((_, field, reason)) => Err(Unsound { field, reason }),
+        None => Ok(()),
+    }
 }
 
 /// Where a value in force comes from.
@@ -137,9 +156,8 @@ impl<T: Setting> Command for Set<T> {
     }
 
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<()> {
-        if !self.value.sound() {
-            return Err(Refusal::InvalidSpec.into());
-        }
+        // Whoever asks over HTTP was told before which value it is.
+        self.value.check().map_err(|_| Refusal::InvalidSpec)?;
         let within = self.within.as_ref();
         let before = own::<T>(&tx.reader(), within)?;
         if before.as_ref() == Some(&self.value) {

@@ -2,7 +2,7 @@
 
 use crate::encoding::Stored;
 use crate::record::{Kind, Row};
-use crate::setting::Setting;
+use crate::setting::{Setting, Unsound, first_broken};
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,8 +45,8 @@ impl Setting for PasswordComplexity {
     const PER_ORGANIZATION: bool = true;
     const FIELDS: &'static [&'static str] = &["min_length", "uppercase", "lowercase", "number", "symbol"];
 
-    fn sound(&self) -> bool {
-        (1..=72).contains(&self.min_length)
+    fn check(&self) -> Result<(), Unsound> {
+        first_broken(&[((1..=72).contains(&self.min_length), "min_length", "1 to 72")])
     }
 }
 

@@ -12,6 +12,7 @@ use crate::keyring::Keyring;
 use crate::name::Name;
 use crate::reader::Reader;
 use crate::refusal::Refusal;
+use crate::several::Several;
 use crate::tables::Fault;
 use crate::testing::memory::MemoryTables;
 use crate::testing::probe;
@@ -171,6 +172,14 @@ impl World {
 /// An id; panics on a text that is none.
 pub fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
+}
+
+/// Several values; panics where there are too few or too many.
+pub fn several<T, const MIN: usize, const MAX: usize>(values: impl Into<Vec<T>>) -> Several<T, MIN, MAX>
+where
+    T: PartialEq,
+{
+    Several::new(values.into()).unwrap()
 }
 
 /// A name; panics on a text that is none.

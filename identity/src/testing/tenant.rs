@@ -23,8 +23,9 @@ use crate::permission::{AdministratorRole, Within};
 use crate::project::Project;
 use crate::project::role::{Role, RoleKey};
 use crate::resource::Resource;
+use crate::several::Several;
 use crate::signing_key::{NewKey, RotateKeys, SigningKey};
-use crate::testing::fixtures::{World, id, name};
+use crate::testing::fixtures::{World, id, name, several};
 use crate::user::person;
 use crate::user::{Profile, User, UserKind};
 use std::sync::LazyLock;
@@ -200,7 +201,7 @@ impl World {
         let place = Within::Project(project.clone());
         self.appoint(instance, &project_owner.id, place, AdministratorRole::ProjectOwner);
         let user = self.create_person(instance, &organization, within("alice"));
-        let roles = vec![RoleKey::parse("viewer").unwrap()];
+        let roles = Several::one(RoleKey::parse("viewer").unwrap());
         let grant = Authorization { user: user.id.clone(), roles, grant: None };
         self.create(instance, &within("alice-grant"), &project, grant);
         let service = self.create_service(instance, &organization, within("service"));
@@ -289,7 +290,7 @@ impl World {
         role: AdministratorRole,
     ) -> Id {
         let entry = id(&format!("{user}-{role:?}"));
-        let spec = Administrator { user: user.clone(), within, roles: vec![role.into()] };
+        let spec = Administrator { user: user.clone(), within, roles: several([role.into()]) };
         self.create(instance, &entry, &Id::from_number(instance.0), spec);
         entry
     }
@@ -312,7 +313,9 @@ pub fn human(username: &str) -> User {
 }
 
 fn application(kind: ApplicationKind, auth: ClientAuth, redirects: &[&str]) -> Application {
-    let uris = |texts: &[&str]| texts.iter().map(|text| RedirectUri::parse(text).unwrap()).collect();
+    let uris = |texts: &[&str]| {
+        several(texts.iter().map(|text| RedirectUri::parse(text).unwrap()).collect::<Vec<_>>())
+    };
     Application {
         name: name("An application"),
         kind,

@@ -112,11 +112,14 @@ impl Resource for User {
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique(Names::Username, &self.username.folded());
         to.search("username", self.username.as_str());
-        if let UserKind::Human(profile) = &self.kind {
-            to.search("name", &profile.shown_name());
-            if let Some(email) = &profile.email {
-                to.search("email", email.as_str());
+        match &self.kind {
+            UserKind::Human(profile) => {
+                to.search("name", &profile.shown_name());
+                if let Some(email) = &profile.email {
+                    to.search("email", email.as_str());
+                }
             }
+            UserKind::Service { name } => to.search("name", name.as_str()),
         }
     }
 
@@ -128,7 +131,7 @@ impl Resource for User {
         if let (Some(before), Some(after)) = (change.before, change.after) {
             // What authenticates a person and what authenticates a program differ: one can't become the other.
             if matches!(before.kind, UserKind::Human(_)) != matches!(after.kind, UserKind::Human(_)) {
-                return Err(Refusal::InvalidSpec.into());
+                return Err(Refusal::KindFixed.into());
             }
         }
         named_after_domain(change)?;
@@ -136,7 +139,7 @@ impl Resource for User {
         require_all_of_user(&change.reader, change.caller, change.id)?;
         if change.needs_an_owner_left() {
             let owns = entries(&change.reader, change.id)?.iter().any(Administrator::owns_instance);
-            if owns && !is_owned_without(&change.reader, |user| user.id == *change.id)? {
+            if owns && !is_owned_without(&change.reader, |user| Ok(user.id == *change.id))? {
                 return Err(Refusal::LastOwner.into());
             }
         }
@@ -168,6 +171,15 @@ fn named_after_domain(change: &Change<'_, User>) -> Run<()> {
         return Ok(());
     }
     Err(Refusal::UsernameNotOfDomain.into())
+}
+
+/// Refuses people where a program's credential is concerned.
+pub(crate) fn require_service_account(reader: &Reader<'_>, user: &Id) -> Run<Record<User>> {
+    let record = reader.existing::<User>(user)?;
+    match record.spec.kind {
+        UserKind::Service { .. } => Ok(record),
+        UserKind::Human(_) => Err(Refusal::NotServiceAccount.into()),
+    }
 }
 
 /// The user who signs in with this name: by username without regard to ASCII case. Unknown, inactive and foreign names

@@ -21,7 +21,7 @@ use identity::record::{Kind, State};
 use identity::see::Eyes;
 use identity::setting::Setting;
 use identity::tables::Overlay;
-use identity::testing::fixtures::{START, World, id, name};
+use identity::testing::fixtures::{START, World, id, name, several};
 use identity::testing::tenant::{self, Tenants};
 use identity::time::Timestamp;
 use identity::user::{User, person};
@@ -201,12 +201,17 @@ fn a_role_of_the_instances_own_shows_events_but_no_personal_data() {
     let (mut world, Tenants { acme, globex, .. }) = days();
     let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
     let permissions = vec![Permission { area: Area::Events, verb: Verb::Read }];
-    world.create(instance, &id("auditor"), &root, CustomRole { name: name("Auditor"), permissions });
+    world.create(
+        instance,
+        &id("auditor"),
+        &root,
+        CustomRole { name: name("Auditor"), permissions: several(permissions) },
+    );
     for (entry, organization) in [("e1", &acme.organization), ("e2", &globex.organization)] {
         let spec = Administrator {
             user: acme.user.id.clone(),
             within: Within::Organization(organization.clone()),
-            roles: vec![Held::Custom(id("auditor"))],
+            roles: several([Held::Custom(id("auditor"))]),
         };
         world.create(instance, &id(entry), &root, spec);
     }
@@ -232,7 +237,7 @@ fn a_role_of_the_instances_own_shows_events_but_no_personal_data() {
     world.must(&acme.iam_owner.caller(), instance, &delete::<Organization>(&globex.organization));
     assert_eq!(all(&world, instance, &caller, &query), of(&world, &[&acme.organization]));
     let permissions = vec![Permission { area: Area::User, verb: Verb::Read }];
-    let spec = CustomRole { name: name("Auditor"), permissions };
+    let spec = CustomRole { name: name("Auditor"), permissions: several(permissions) };
     world.must(&acme.iam_owner.caller(), instance, &Update { id: id("auditor"), revision: None, spec });
     assert_eq!(all(&world, instance, &caller, &query), []);
 }

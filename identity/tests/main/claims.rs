@@ -6,7 +6,7 @@ use identity::change::Update;
 use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
 use identity::record::State;
-use identity::testing::fixtures::{World, id, name};
+use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{Tenant, Tenants};
 use identity::token::claims::{Asserted, audience, roles};
 use identity::user::User;
@@ -31,7 +31,7 @@ fn start() -> (World, Tenant, Tenant) {
     let (mut world, Tenants { acme, globex, .. }) = World::standard();
     let grant = Authorization {
         user: acme.user.id.clone(),
-        roles: vec![RoleKey::parse("admin").unwrap()],
+        roles: several([RoleKey::parse("admin").unwrap()]),
         grant: None,
     };
     world.create(acme.instance, &id("abroad"), &globex.project, grant);

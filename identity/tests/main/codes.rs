@@ -18,7 +18,7 @@ use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::{EndSession, EndSessionOf, Session};
 use identity::sweep::Sweep;
-use identity::testing::fixtures::{World, id, name};
+use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{Tenant, Tenants};
 use identity::token::family;
 use identity::user::User;
@@ -274,7 +274,7 @@ fn whose_organization_has_no_part_in_a_project_gets_no_code_where_that_is_checke
     let code = world.code_for(&acme.web);
     world.when(&globex.user.caller(), acme.instance, &code).refused(Refusal::NoRole);
     world.when(&acme.user.caller(), acme.instance, &code).told(&[What::CodeIssued]);
-    let grant = ProjectGrant { organization: globex.organization.clone(), roles: vec![] };
+    let grant = ProjectGrant { organization: globex.organization.clone(), roles: several([]) };
     world.create(acme.instance, &id("granted"), &acme.project, grant);
     let code = world.code_for(&acme.web);
     world.when(&globex.user.caller(), acme.instance, &code).told(&[What::CodeIssued]);

@@ -6,7 +6,7 @@ use crate::scenario::{self, delete};
 use identity::audit::export::{Export, Range};
 use identity::audit::file::Manifest;
 use identity::audit::search::{Query, page};
-use identity::audit::unseal::{Closed, Persons};
+use identity::audit::unseal::{Closed, Persons, Unseal};
 use identity::audit::verify::{Why, Wrong, file};
 use identity::audit::{self, Place};
 use identity::encoding::decode_row;
@@ -18,7 +18,7 @@ use identity::reader::{No, Reader, Run};
 use identity::refusal::Refusal;
 use identity::see::Eyes;
 use identity::tables::{Fault, Overlay, Read, Row, Table};
-use identity::testing::fixtures::World;
+use identity::testing::fixtures::{World, id};
 use identity::testing::memory::MemoryTables;
 use identity::testing::tenant::Tenants;
 use identity::user::User;
@@ -28,7 +28,11 @@ fn export(world: &World, instance: InstanceId, caller: &Caller, range: Range) ->
     let reader = world.reader(instance);
     let eyes = Eyes::new(reader, caller);
     let persons = Persons::new(reader, &eyes, &world.machine().keyring)?;
-    Export::new(reader, &eyes, &persons, range)?.collect()
+    lines(Export::new(reader, &eyes, range)?, &persons)
+}
+
+fn lines(mut export: Export<'_>, unseal: &dyn Unseal) -> Run<Vec<String>> {
+    std::iter::from_fn(|| export.next(unseal)).collect()
 }
 
 fn whole(world: &World, instance: InstanceId) -> Vec<String> {
@@ -142,14 +146,36 @@ fn the_trail_is_never_read_without_an_end() {
     let tables = Bounded(&world.tables);
     let (caller, reader) = (Caller::operator(), Reader { read: &tables, ..world.reader(acme.instance) });
     let eyes = Eyes::new(reader, &caller);
-    let lines: Run<Vec<String>> = Export::new(reader, &eyes, &Closed, Range::default()).unwrap().collect();
-    let lines = lines.unwrap();
+    let lines = lines(Export::new(reader, &eyes, Range::default()).unwrap(), &Closed).unwrap();
     assert_eq!(file(&lines).unwrap().count, lines.len() as u64 - 1);
     let query = Query { limit: usize::MAX, ..Query::new(Direction::Descending, 1) };
     assert_eq!(page(&reader, &eyes, &query).unwrap().found.len(), lines.len() - 1);
     // Closed, personal values stay sealed.
     assert!(lines.iter().any(|line| line.contains("{\"sealed\":true}")));
     assert!(lines.iter().all(|line| !line.contains("mail.example")));
+}
+
+#[test]
+fn who_is_erased_while_a_file_is_written_is_not_read_in_the_rest_of_it() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let owner = acme.org_owner.caller();
+    world.create_person(acme.instance, &acme.organization, id("late"));
+    let before = world.tables.clone();
+    let now = Reader { read: &before, ..world.reader(acme.instance) };
+    let caller = Caller::operator();
+    let eyes = Eyes::new(now, &caller);
+    let mut export = Export::new(now, &eyes, Range::default()).unwrap();
+    let keyring = &world.machine().keyring;
+    let first = export.next(&Persons::new(now, &eyes, keyring).unwrap()).unwrap().unwrap();
+    world.must(&owner, acme.instance, &delete::<User>(&id("late")));
+    let later = world.reader(acme.instance);
+    let eyes = Eyes::new(later, &caller);
+    let rest = lines(export, &Persons::new(later, &eyes, &world.machine().keyring).unwrap()).unwrap();
+    let whole = [vec![first], rest].concat();
+    // He is told of, and nothing of him; the file proves itself all the same.
+    assert!(whole.iter().any(|line| line.contains("user late") && line.contains("{\"erased\":true}")));
+    assert!(whole.iter().all(|line| !line.contains("late@")));
+    assert_eq!(file(&whole).unwrap().count, whole.len() as u64 - 1);
 }
 
 #[test]

@@ -7,12 +7,13 @@ use identity::change::{Create, Update};
 use identity::credential::secret::SetClientSecret;
 use identity::encoding::encode;
 use identity::envelope::Caller;
+use identity::event::What;
 use identity::id::{Hash, Id, hex};
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within, entries};
 use identity::project::{OWN_PROJECT, Project};
 use identity::record::State;
 use identity::refusal::Refusal;
-use identity::testing::fixtures::{World, id, name};
+use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{self, Tenant, Tenants};
 
 fn own_project() -> Project {
@@ -50,6 +51,35 @@ fn a12_applications_that_get_management_tokens_are_for_who_governs_the_instance(
 }
 
 #[test]
+fn strangers_leave_a_user_room_for_what_his_own_organization_gives_him() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    let project = |name: &str| Project { name: self::name(name), ..own_project() };
+    let entry = |number: usize, within: Within| Create {
+        id: id(&format!("entry-{number}")),
+        parent: Id::from_number(instance.0),
+        spec: Administrator {
+            user: acme.user.id.clone(),
+            within,
+            roles: several([AdministratorRole::ProjectOwnerViewer.into()]),
+        },
+        birth: (),
+    };
+    for number in 0..=100 {
+        let place = id(&format!("place-{number}"));
+        world.create(instance, &place, &globex.organization, project("x"));
+        let then = world.when(&globex.org_owner.caller(), instance, &entry(number, Within::Project(place)));
+        if number < 100 {
+            then.told(&[What::Created]);
+        } else {
+            then.refused(Refusal::LimitReached);
+        }
+    }
+    let own = Within::Project(acme.project.clone());
+    world.when(&acme.org_owner.caller(), instance, &entry(101, own)).told(&[What::Created]);
+}
+
+#[test]
 fn nobody_shuts_the_instances_own_project() {
     let (mut world, acme) = with_own_project();
     let instance = acme.instance;
@@ -79,7 +109,7 @@ fn a12_an_entry_that_waits_where_anothers_will_be_made_gives_nothing() {
     let spec = Administrator {
         user: acme.project_owner.id.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwnerViewer.into()],
+        roles: several([AdministratorRole::ProjectOwnerViewer.into()]),
     };
     world.must(
         &acme.org_owner.caller(),
@@ -103,7 +133,8 @@ fn a12_nobody_takes_away_what_he_lacks() {
     let (mut world, Tenants { acme, .. }) = World::standard();
     let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
     let permission = |area: Area, verb: Verb| Permission { area, verb };
-    let role = |permissions: Vec<Permission>| CustomRole { name: name("x"), permissions };
+    let role =
+        |permissions: Vec<Permission>| CustomRole { name: name("x"), permissions: several(permissions) };
     let strong = role(vec![permission(Area::Session, Verb::Delete), permission(Area::User, Verb::Read)]);
     world.create(instance, &id("strong"), &root, strong);
     let roles = vec![permission(Area::CustomRole, Verb::Write), permission(Area::User, Verb::Read)];
@@ -111,7 +142,7 @@ fn a12_nobody_takes_away_what_he_lacks() {
     let spec = Administrator {
         user: acme.user.id.clone(),
         within: Within::Instance,
-        roles: vec![Held::Custom(id("weak"))],
+        roles: several([Held::Custom(id("weak"))]),
     };
     world.create(instance, &id("entry"), &root, spec);
     let weakened = role(vec![permission(Area::User, Verb::Read)]);

@@ -13,7 +13,7 @@ use identity::credential::password::SetPassword;
 use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
 use identity::credential::service_key::{PublicJwk, ServiceKey};
-use identity::credential::throttle::{FailPassword, Unlock};
+use identity::credential::throttle::{FailPassword, Lock, Unlock};
 use identity::encoding::encode;
 use identity::envelope::{Caller, Envelope, Remember};
 use identity::execute::Outcome;
@@ -38,7 +38,7 @@ use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::RotateKeys;
 use identity::sweep::Sweep;
 use identity::testing::cluster;
-use identity::testing::fixtures::{World, id, name};
+use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::token::deny::DenyToken;
 use identity::token::family::RevokeFamily;
@@ -112,13 +112,13 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
     let role = |key: &str| Role { key: RoleKey::parse(key).unwrap(), display_name: name(key), group: None };
     let grant = |user: &Id, role: &str| Authorization {
         user: user.clone(),
-        roles: vec![RoleKey::parse(role).unwrap()],
+        roles: several([RoleKey::parse(role).unwrap()]),
         grant: None,
     };
     let entry = |user: &Id| Administrator {
         user: user.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwner.into()],
+        roles: several([AdministratorRole::ProjectOwner.into()]),
     };
     let host = |text: &str| Domain { host: HostName::parse(text).unwrap() };
     let key = world.person_key(instance, &id("new"));
@@ -131,13 +131,15 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
     let (o, p) = (&acme.organization, &acme.project);
     let received = |key: &str| ProjectGrant {
         organization: globex.organization.clone(),
-        roles: vec![RoleKey::parse(key).unwrap()],
+        roles: several([RoleKey::parse(key).unwrap()]),
     };
     world.create(instance, &id("initech"), &root, organization("initech"));
-    world.create(instance, &id("pg"), p, ProjectGrant { organization: id("initech"), roles: vec![] });
+    world.create(instance, &id("pg"), p, ProjectGrant { organization: id("initech"), roles: several([]) });
     let given = ProjectGrant { organization: id("initech"), ..received("viewer") };
-    let custom =
-        |verb: Verb| CustomRole { name: name("x"), permissions: vec![Permission { area: Area::User, verb }] };
+    let custom = |verb: Verb| CustomRole {
+        name: name("x"),
+        permissions: several([Permission { area: Area::User, verb }]),
+    };
     world.create(instance, &id("reader"), &root, custom(Verb::Read));
     let token = |secs: u64| PersonalToken { expires: Some(world.now.plus_secs(secs)) };
     let service = acme.service.id.clone();
@@ -160,7 +162,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
                 Application {
                     auth: identity::application::ClientAuth::None,
                     pkce_optional: false,
-                    redirect_uris: vec![],
+                    redirect_uris: several([]),
                     ..tenant::spa()
                 },
             ),
@@ -246,7 +248,8 @@ fn others(world: &mut World, acme: &Tenant) -> Vec<Line> {
         line(instance, &SetPassword { user: user.clone(), sealed: vec![1] }, "SIO"),
         line(instance, &proof, "SIOPUNX"),
         line(instance, &FailPassword { user: user.clone(), revision: 1 }, "SIOPUNX"),
-        line(instance, &Unlock { user }, "SIO"),
+        line(instance, &Unlock { user: user.clone() }, "SIO"),
+        line(instance, &Lock { user }, "SIO"),
         line(instance, &EndSession {}, "IOPUX"),
         line(instance, &EndSessionOf { session }, "SIO"),
         line(instance, &code, "IOPUX"),

@@ -2,7 +2,8 @@
 
 use crate::scenario::{delete, set_state};
 use identity::administrator::{Administrator, has_owner, is_owned_without};
-use identity::application::{Application, ApplicationKind};
+use identity::application::redirect_uri::RedirectUri;
+use identity::application::{Application, ApplicationKind, ClientAuth};
 use identity::audit;
 use identity::authorization::Authorization;
 use identity::change::{Create, Saved, SetState, Update};
@@ -20,7 +21,7 @@ use identity::refusal::Refusal;
 use identity::session::Session;
 use identity::sweep::{Sweep, is_due};
 use identity::tables::Table;
-use identity::testing::fixtures::{World, id, name};
+use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::user::{self, User, UserKind};
 
@@ -90,8 +91,8 @@ fn a_unique_name_is_taken_once_and_given_back() {
         let spec = User { username: Username::parse(text).unwrap(), ..tenant::human("x") };
         Update { id: user.clone(), revision: None, spec }
     };
-    world.when(&owner, instance, &rename(&acme.user.id, "globex-alice")).refused(Refusal::AlreadyExists);
-    world.when(&owner, instance, &rename(&acme.user.id, "GLOBEX-Alice")).refused(Refusal::AlreadyExists);
+    world.when(&owner, instance, &rename(&acme.user.id, "globex-alice")).refused(Refusal::UsernameTaken);
+    world.when(&owner, instance, &rename(&acme.user.id, "GLOBEX-Alice")).refused(Refusal::UsernameTaken);
     world.when(&owner, instance, &rename(&acme.user.id, "ACME-Alice")).told(&[What::Changed]);
     world.when(&owner, instance, &rename(&acme.user.id, "free")).told(&[What::Changed]);
     world.when(&owner, instance, &rename(&globex.user.id, "acme-alice")).told(&[What::Changed]);
@@ -103,7 +104,7 @@ fn a_unique_name_is_taken_once_and_given_back() {
     assert_eq!(found(&world, "globex-alice"), None);
     let spec = Organization { domain: HostName::parse("globex.example").unwrap(), ..organization("acme") };
     let update = Update { id: acme.organization.clone(), revision: None, spec };
-    world.when(&owner, instance, &update).refused(Refusal::AlreadyExists);
+    world.when(&owner, instance, &update).refused(Refusal::DomainTaken);
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn a_roles_key_is_unique_in_its_project_alone() {
     let role = || Role { key: RoleKey::parse("admin").unwrap(), display_name: name("x"), group: None };
     let create = |parent: &Id| Create { id: id("r"), parent: parent.clone(), spec: role(), birth: () };
     let owner = acme.iam_owner.caller();
-    world.when(&owner, acme.instance, &create(&acme.project)).refused(Refusal::AlreadyExists);
+    world.when(&owner, acme.instance, &create(&acme.project)).refused(Refusal::KeyTaken);
     world.create(globex.instance, &id("p2"), &globex.organization, project("two"));
     world.when(&owner, acme.instance, &create(&id("p2"))).told(&[What::Created]);
     // Two projects whose ids and keys run into each other when they are written one after the other.
@@ -159,52 +160,56 @@ fn what_is_fixed_after_creation_stays_even_for_what_is_switched_off() {
     world.must(&owner, instance, &set_state::<Authorization>(&id("acme-alice-grant"), State::Inactive));
     let service = User { kind: UserKind::Service { name: name("x") }, ..tenant::human("x") };
     let update = Update { id: acme.user.id.clone(), revision: None, spec: service };
-    world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &update).refused(Refusal::KindFixed);
     let update = Update { id: acme.spa.id.clone(), revision: None, spec: tenant::web() };
-    world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &update).refused(Refusal::KindFixed);
     let public = Application { pkce_optional: true, ..tenant::spa() };
     let update = Update { id: acme.spa.id.clone(), revision: None, spec: public };
-    world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &update).refused(Refusal::PkceNeeded);
     let spec = Authorization {
         user: acme.org_owner.id.clone(),
-        roles: vec![RoleKey::parse("viewer").unwrap()],
+        roles: several([RoleKey::parse("viewer").unwrap()]),
         grant: None,
     };
     let update = Update { id: id("acme-alice-grant"), revision: None, spec };
-    world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &update).refused(Refusal::UserFixed);
 }
 
 #[test]
 fn an_application_is_what_its_kind_allows() {
     let (mut world, Tenants { acme, .. }) = World::standard();
     let owner = acme.org_owner.caller();
-    let uri = |text: &str| vec![identity::application::redirect_uri::RedirectUri::parse(text).unwrap()];
+    let uri = |text: &str| several([RedirectUri::parse(text).unwrap()]);
     let cases = [
-        Application { kind: ApplicationKind::SinglePage, ..tenant::web() },
-        Application { kind: ApplicationKind::Native, ..tenant::web() },
-        Application { redirect_uris: uri("com.example.app:/cb"), ..tenant::web() },
-        Application { redirect_uris: uri("https://x.example/"), ..tenant::api() },
-        Application { refresh: true, ..tenant::api() },
-        Application { auth: identity::application::ClientAuth::None, ..tenant::api() },
-        Application { pkce_optional: true, ..tenant::native() },
-        Application { redirect_uris: vec![uri("https://x.example/"); 51].concat(), ..tenant::web() },
+        (Application { kind: ApplicationKind::SinglePage, ..tenant::web() }, Refusal::AuthNotOfKind),
+        (Application { kind: ApplicationKind::Native, ..tenant::web() }, Refusal::AuthNotOfKind),
+        (
+            Application { redirect_uris: uri("com.example.app:/cb"), ..tenant::web() },
+            Refusal::RedirectUriNotOfKind,
+        ),
+        (
+            Application { redirect_uris: uri("https://x.example/"), ..tenant::api() },
+            Refusal::RedirectUriNotOfKind,
+        ),
+        (
+            Application { post_logout_redirect_uris: uri("https://x.example/"), ..tenant::api() },
+            Refusal::LogoutUriNotOfKind,
+        ),
+        (Application { refresh: true, ..tenant::api() }, Refusal::RefreshNotOfKind),
+        (Application { auth: ClientAuth::None, ..tenant::api() }, Refusal::AuthNotOfKind),
+        (Application { pkce_optional: true, ..tenant::native() }, Refusal::PkceNeeded),
     ];
-    for spec in cases {
+    for (spec, refusal) in cases {
         let command = Create { id: id("a"), parent: acme.project.clone(), spec, birth: () };
-        world.when(&owner, acme.instance, &command).refused(Refusal::InvalidSpec);
-    }
-    for roles in [vec![], vec![RoleKey::parse("viewer").unwrap(); 101]] {
-        let spec = Authorization { user: acme.org_owner.id.clone(), roles, grant: None };
-        let command = Create { id: id("g"), parent: acme.project.clone(), spec, birth: () };
-        world.when(&owner, acme.instance, &command).refused(Refusal::InvalidSpec);
+        world.when(&owner, acme.instance, &command).refused(refusal);
     }
     let spec = Authorization {
         user: acme.user.id.clone(),
-        roles: vec![RoleKey::parse("admin").unwrap()],
+        roles: several([RoleKey::parse("admin").unwrap()]),
         grant: None,
     };
     let command = Create { id: id("g"), parent: acme.project.clone(), spec, birth: () };
-    world.when(&owner, acme.instance, &command).refused(Refusal::AlreadyExists);
+    world.when(&owner, acme.instance, &command).refused(Refusal::AlreadyAuthorized);
 }
 
 /// Every look-up by which somebody could still find something of the tenant.
@@ -240,11 +245,11 @@ fn a_deleted_organization_is_gone_at_once_and_its_names_are_taken_until_the_swee
     };
     world.when(&owner, instance, &again).refused(Refusal::AlreadyExists);
     let domain = Create { id: id("new"), parent: root, spec: organization("globex"), birth: () };
-    world.when(&owner, instance, &domain).refused(Refusal::AlreadyExists);
+    world.when(&owner, instance, &domain).refused(Refusal::DomainTaken);
     let birth = world.person_key(instance, &id("u"));
     let user =
         Create { id: id("u"), parent: acme.organization.clone(), spec: tenant::human("globex-alice"), birth };
-    world.when(&owner, instance, &user).refused(Refusal::AlreadyExists);
+    world.when(&owner, instance, &user).refused(Refusal::UsernameTaken);
     sweep_all(&mut world, instance);
     world.when(&owner, instance, &again).told(&[What::Created]);
     world.when(&owner, instance, &user).told(&[What::Created]);
@@ -275,7 +280,7 @@ fn a_sweep_is_bounded_ends_and_leaves_no_row_behind() {
         );
         let grant = Authorization {
             user: globex.user.id.clone(),
-            roles: vec![RoleKey::parse("viewer").unwrap()],
+            roles: several([RoleKey::parse("viewer").unwrap()]),
             grant: None,
         };
         world.create(instance, &id("foreign-grant"), &acme.project, grant);
@@ -393,7 +398,7 @@ fn the_operator_switches_even_the_last_owner_off_and_the_trail_names_him() {
     let (operator, instance) = (Caller::operator(), acme.instance);
     let owns = |world: &World| {
         let reader = world.reader(instance);
-        (is_owned_without(&reader, |_| false).unwrap(), has_owner(&reader).unwrap())
+        (is_owned_without(&reader, |_| Ok(false)).unwrap(), has_owner(&reader).unwrap())
     };
     for state in [State::Inactive, State::Active] {
         let then = world.when(&operator, instance, &set_state::<User>(&acme.iam_owner.id, state));
@@ -430,23 +435,23 @@ fn an_entry_is_for_one_who_serves_and_stays_with_him() {
     let spec = |user: &Id, within: &Within| Administrator {
         user: user.clone(),
         within: within.clone(),
-        roles: vec![AdministratorRole::OrgOwner.into()],
+        roles: several([AdministratorRole::OrgOwner.into()]),
     };
     let create = |spec| Create { id: id("e"), parent: root.clone(), spec, birth: () };
-    world.when(&owner, instance, &create(spec(&id("nobody"), &within))).refused(Refusal::InvalidSpec);
-    world.when(&owner, instance, &create(spec(&acme.org_owner.id, &within))).refused(Refusal::AlreadyExists);
+    world.when(&owner, instance, &create(spec(&id("nobody"), &within))).refused(Refusal::NoSuchUser);
+    world
+        .when(&owner, instance, &create(spec(&acme.org_owner.id, &within)))
+        .refused(Refusal::AlreadyAdministrator);
     let unknown = Within::Organization(id("unknown"));
     world.when(&owner, instance, &create(spec(&acme.user.id, &unknown))).refused(Refusal::NotFound);
     let moved = spec(&acme.user.id, &within);
     let update = Update { id: id("acme-org-owner-OrgOwner"), revision: None, spec: moved };
-    world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &update).refused(Refusal::UserFixed);
     let moved = spec(&acme.org_owner.id, &Within::Organization(globex.organization.clone()));
     let update = Update { id: id("acme-org-owner-OrgOwner"), revision: None, spec: moved };
-    world.when(&owner, instance, &update).refused(Refusal::InvalidSpec);
-    let empty = Administrator { roles: vec![], ..spec(&acme.user.id, &within) };
-    world.when(&owner, instance, &create(empty)).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &update).refused(Refusal::WithinFixed);
     world.must(&owner, instance, &set_state::<User>(&acme.user.id, State::Inactive));
-    world.when(&owner, instance, &create(spec(&acme.user.id, &within))).refused(Refusal::InvalidSpec);
+    world.when(&owner, instance, &create(spec(&acme.user.id, &within))).refused(Refusal::UserNotActive);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use identity::credential::password::{Password, ProvePassword, Renews, SetPasswor
 use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
 use identity::credential::service_key::{PublicJwk, ServiceKey};
-use identity::credential::throttle::{FailPassword, Throttle, Unlock};
+use identity::credential::throttle::{FailPassword, Lock, Throttle, Unlock};
 use identity::encoding::{encode, encode_row};
 use identity::envelope::Subject;
 use identity::event::{Event, Field, Value, What};
@@ -47,7 +47,7 @@ use identity::setting::password_complexity::PasswordComplexity;
 use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::{NewKey, RotateKeys, SigningKey, Stage};
 use identity::sweep::Sweep;
-use identity::testing::fixtures::{id, name};
+use identity::testing::fixtures::{id, name, several};
 use identity::testing::probe::{Poison, Probe};
 use identity::time::Timestamp;
 use identity::token::deny::{Denied, DenyToken};
@@ -91,8 +91,8 @@ fn application() -> Application {
         name: name("Web"),
         kind: ApplicationKind::Web,
         auth: ClientAuth::Post,
-        redirect_uris: vec![uri("https://app.example/callback"), uri("http://[::1]:8080/")],
-        post_logout_redirect_uris: vec![uri("https://app.example/bye?x=1")],
+        redirect_uris: several([uri("https://app.example/callback"), uri("http://[::1]:8080/")]),
+        post_logout_redirect_uris: several([uri("https://app.example/bye?x=1")]),
         refresh: true,
         alg: TokenAlg::Rs256,
         access_token_roles: true,
@@ -119,7 +119,7 @@ fn user() -> User {
 
 fn authorization() -> Authorization {
     let role = |key: &str| RoleKey::parse(key).unwrap();
-    Authorization { user: id("u1"), roles: vec![role("admin"), role("viewer")], grant: Some(id("g1")) }
+    Authorization { user: id("u1"), roles: several([role("admin"), role("viewer")]), grant: Some(id("g1")) }
 }
 
 fn administrator() -> Administrator {
@@ -127,17 +127,17 @@ fn administrator() -> Administrator {
     Administrator {
         user: id("u1"),
         within,
-        roles: vec![AdministratorRole::OrgOwner.into(), Held::Custom(id("auditor"))],
+        roles: several([AdministratorRole::OrgOwner.into(), Held::Custom(id("auditor"))]),
     }
 }
 
 fn grant() -> ProjectGrant {
-    ProjectGrant { organization: id("globex"), roles: vec![RoleKey::parse("admin").unwrap()] }
+    ProjectGrant { organization: id("globex"), roles: several([RoleKey::parse("admin").unwrap()]) }
 }
 
 fn custom_role() -> CustomRole {
     let permissions = vec![Permission { area: Area::Role, verb: Verb::Write }];
-    CustomRole { name: name("Auditor"), permissions }
+    CustomRole { name: name("Auditor"), permissions: several(permissions) }
 }
 
 fn personal_token() -> PersonalToken {
@@ -286,6 +286,7 @@ pub(crate) fn commands() -> Vec<Sample> {
         command(&ProvePassword { user: id("u1"), revision: 2, session: id("s1"), secret: hash(6), renews }),
         command(&FailPassword { user: id("u1"), revision: 2 }),
         command(&Unlock { user: id("u1") }),
+        command(&Lock { user: id("u1") }),
         command(&EndSession {}),
         command(&EndSessionOf { session: id("s1") }),
         command(&IssueCode {

@@ -12,7 +12,7 @@ use identity::credential::password::Renews;
 use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::{SetClientSecret, SetServiceSecret};
 use identity::credential::service_key::{PublicJwk, ServiceKey};
-use identity::credential::throttle::{FailPassword, Unlock};
+use identity::credential::throttle::{FailPassword, Lock, Unlock};
 use identity::envelope::Caller;
 use identity::group::Group;
 use identity::group::member::GroupMember;
@@ -34,7 +34,7 @@ use identity::session::{EndSession, EndSessionOf};
 use identity::setting::{Reset, Set, Setting};
 use identity::signing_key::RotateKeys;
 use identity::sweep::Sweep;
-use identity::testing::fixtures::{World, id, name};
+use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::token::deny::DenyToken;
 use identity::token::family::RevokeFamily;
@@ -124,7 +124,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     four(world, &owner, acme, &id("a2"), Application { refresh: false, ..tenant::native() });
 
     let bob = world.create_person(instance, &acme.organization, id("bob"));
-    let roles = |key: &str| vec![RoleKey::parse(key).unwrap()];
+    let roles = |key: &str| several([RoleKey::parse(key).unwrap()]);
     world.create(
         instance,
         &id("g2"),
@@ -141,7 +141,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     let entry = Administrator {
         user: bob.id.clone(),
         within: Within::Project(acme.project.clone()),
-        roles: vec![AdministratorRole::ProjectOwner.into()],
+        roles: several([AdministratorRole::ProjectOwner.into()]),
     };
     world.create(instance, &id("m2"), &root, entry.clone());
     four(world, &owner, acme, &id("m2"), entry);
@@ -154,13 +154,13 @@ fn more(world: &mut World, owner: &Caller, acme: &Tenant, globex: &Tenant) {
     let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
     let grant = |keys: &[&str]| ProjectGrant {
         organization: globex.organization.clone(),
-        roles: keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect(),
+        roles: several(keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect::<Vec<_>>()),
     };
     world.create(instance, &id("pg2"), &acme.project, grant(&["viewer"]));
     four(world, owner, acme, &id("pg2"), grant(&["admin", "viewer"]));
     let role = |verb: Verb| CustomRole {
         name: name("Reader"),
-        permissions: vec![Permission { area: Area::User, verb }],
+        permissions: several([Permission { area: Area::User, verb }]),
     };
     world.create(instance, &id("reader"), &root, role(Verb::Read));
     four(world, owner, acme, &id("reader"), role(Verb::Write));
@@ -240,6 +240,8 @@ fn sign_ins(world: &mut World, acme: &Tenant, umbra: &Tenant) {
         let revision = 1;
         world.must(&Caller::nobody(), instance, &FailPassword { user: acme.user.id.clone(), revision });
     }
+    world.must(&owner, instance, &Unlock { user: acme.user.id.clone() });
+    world.must(&owner, instance, &Lock { user: acme.user.id.clone() });
     world.must(&owner, instance, &Unlock { user: acme.user.id.clone() });
 
     // Signing in, rising, and a flow whose code and refresh token come back.

@@ -2,11 +2,12 @@
 
 use crate::scenario::set_state;
 use identity::credential::password::{ProvePassword, Renews, SetPassword};
-use identity::credential::throttle::{FailPassword, QUIET_SECS, Throttle, Unlock, delayed};
+use identity::credential::throttle::{FailPassword, Lock, QUIET_SECS, Throttle, Unlock, delayed};
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::{Hash, Id};
 use identity::instance::lifetimes::Lifetimes;
+use identity::permission::{AdministratorRole, Within};
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::{self, EndSession, EndSessionOf, Session, Started};
@@ -107,7 +108,7 @@ fn a_new_password_ends_every_session() {
 fn a_password_is_a_persons() {
     let (mut world, acme, _) = start();
     let command = SetPassword { user: acme.service.id.clone(), sealed: vec![1] };
-    world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
+    world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotPerson);
     let proof = world.proof(acme.instance, &acme.service.id);
     world.when(&Caller::nobody(), acme.instance, &proof).refused(Refusal::CredentialChanged);
     let unknown = world.proof(acme.instance, &Id::parse("nobody").unwrap());
@@ -183,6 +184,42 @@ fn a_right_password_or_an_administrator_forgets_the_wrong_ones() {
     world.renew(acme.instance, &mut person);
     acme.user = person;
     assert!(is_alive(&world, &acme, &acme.user.session));
+}
+
+#[test]
+fn a_locked_account_has_no_sessions_and_gets_none_until_it_is_unlocked() {
+    let (mut world, acme, _) = start();
+    let (owner, instance) = (acme.org_owner.caller(), acme.instance);
+    let lock = Lock { user: acme.user.id.clone() };
+    for caller in [acme.user.caller(), Caller::nobody(), acme.project_owner.caller()] {
+        world.when(&caller, instance, &lock).refused(Refusal::NotPermitted);
+    }
+    world.when(&owner, instance, &lock).told(&[What::Locked]);
+    world.when(&owner, instance, &lock).told(&[]);
+    assert!(!is_alive(&world, &acme, &acme.user.session));
+    world.advance_secs(10 * 365 * 86_400);
+    let proof = world.proof(instance, &acme.user.id);
+    world.when(&Caller::nobody(), instance, &proof).refused(Refusal::Locked);
+    world.must(&Caller::operator(), instance, &Unlock { user: acme.user.id.clone() });
+    // The password is what it was; what it had proven before stays over.
+    world.sign_in(instance, &acme.user.id);
+    assert!(!is_alive(&world, &acme, &acme.user.session));
+}
+
+#[test]
+fn nobody_is_locked_who_stands_above_or_is_the_last_owner_or_no_person() {
+    let (mut world, acme, _) = start();
+    let instance = acme.instance;
+    let lock = |user: &Id| Lock { user: user.clone() };
+    world.when(&acme.org_owner.caller(), instance, &lock(&acme.iam_owner.id)).refused(Refusal::ExceedsOwn);
+    world.when(&acme.iam_owner.caller(), instance, &lock(&acme.iam_owner.id)).refused(Refusal::LastOwner);
+    world.when(&acme.org_owner.caller(), instance, &lock(&acme.service.id)).refused(Refusal::NotPerson);
+    // Another owner who is locked himself is none who is left.
+    world.appoint(instance, &acme.user.id, Within::Instance, AdministratorRole::IamOwner);
+    world.must(&acme.iam_owner.caller(), instance, &lock(&acme.user.id));
+    world.when(&acme.iam_owner.caller(), instance, &lock(&acme.iam_owner.id)).refused(Refusal::LastOwner);
+    world.must(&acme.iam_owner.caller(), instance, &Unlock { user: acme.user.id.clone() });
+    world.must(&acme.iam_owner.caller(), instance, &lock(&acme.iam_owner.id));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use identity::name::{EmailAddress, HostName, LanguageTag};
 use identity::organization::Organization;
 use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
+use identity::several::Several;
 use identity::user::{Profile, UserKind};
 
 /// The id of the project that the demo's applications are in.
@@ -102,8 +103,8 @@ fn application(title: &str, kind: ApplicationKind, auth: ClientAuth) -> Outcome<
         name: name(title)?,
         kind,
         auth,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
+        redirect_uris: Several::default(),
+        post_logout_redirect_uris: Several::default(),
         refresh: false,
         alg: TokenAlg::Es256,
         access_token_roles: true,
@@ -135,7 +136,7 @@ async fn person(
     let shown = password.expose().clone();
     steps.service.set_password(steps.instance, &Caller::system(), &user, password).await?;
     if let Some(project) = project {
-        let roles = vec![role_key("reader")?, role_key("editor")?];
+        let roles = Several::new(vec![role_key("reader")?, role_key("editor")?]).map_err(invalid)?;
         let authorization = Authorization { user: user.clone(), roles, grant: None };
         steps.resource(&format!("{project}-{username}"), project, authorization).await?;
     }
@@ -146,6 +147,8 @@ fn role_key(key: &str) -> Outcome<RoleKey> {
     RoleKey::parse(key).map_err(invalid)
 }
 
-fn uris(texts: &[&str]) -> Outcome<Vec<RedirectUri>> {
-    texts.iter().map(|text| RedirectUri::parse(text).map_err(invalid)).collect()
+fn uris(texts: &[&str]) -> Outcome<Several<RedirectUri, 0, 50>> {
+    let uris =
+        texts.iter().map(|text| RedirectUri::parse(text)).collect::<Result<_, _>>().map_err(invalid)?;
+    Several::new(uris).map_err(invalid)
 }

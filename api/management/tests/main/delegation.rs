@@ -49,16 +49,13 @@ async fn case_85_nobody_appoints_whom_he_could_not_replace() {
     ] {
         world.ask("PATCH", "/api/v1/administrators/mine", &owner, Some(patch)).await.expect(403);
     }
-    for patch in [
-        json!({ "user": me }),
-        json!({ "roles": ["IAM_OWNER"] }),
-        json!({ "roles": [] }),
-        json!({ "roles": ["nobody-made-this"] }),
+    for (patch, code) in [
+        (json!({ "user": me }), "user_fixed"),
+        (json!({ "roles": ["IAM_OWNER"] }), "role_not_of_place"),
+        (json!({ "roles": [] }), "invalid_body"),
+        (json!({ "roles": ["nobody-made-this"] }), "role_not_of_place"),
     ] {
-        world
-            .ask("PATCH", "/api/v1/administrators/mine", &owner, Some(patch.clone()))
-            .await
-            .refused(400, "invalid_spec");
+        world.ask("PATCH", "/api/v1/administrators/mine", &owner, Some(patch)).await.refused(400, code);
     }
 }
 
@@ -73,12 +70,12 @@ async fn case_85_a_custom_role_gives_nobody_more_than_its_giver_has() {
     // Only who governs the instance makes roles, and not of what he lacks.
     world.post(path, &world.acme.org_owner, role("own", &["org.read"])).await.refused(403, "not_permitted");
     world.post(path, iam, role("system", &["system.write"])).await.refused(403, "exceeds_own");
-    world.post(path, iam, role("IAM_OWNER", &["org.read"])).await.refused(400, "invalid_spec");
+    world.post(path, iam, role("IAM_OWNER", &["org.read"])).await.refused(400, "id_reserved");
     for permissions in [&["org.*"][..], &["*"], &["org"], &["org.Read"], &[""]] {
         world.post(path, iam, role("odd", permissions)).await.refused(400, "invalid_body");
     }
     for permissions in [&[][..], &["org.read", "org.read"]] {
-        world.post(path, iam, role("odd", permissions)).await.refused(400, "invalid_spec");
+        world.post(path, iam, role("odd", permissions)).await.refused(400, "invalid_body");
     }
     // An owner of an organization hands out the weak one, and not the strong one.
     let entry = |id: &str, role: &str| json!({ "id": id, "user": world.acme.nobody_id, "within": { "organization": "acme" }, "roles": [role] });
@@ -154,9 +151,9 @@ async fn case_85_the_password_of_a_stronger_person_is_not_set() {
     }
     // A program has no password, and a person no secret.
     let robot = format!("/api/v1/users/{}/password", world.acme.nobody_id);
-    world.post(&robot, &manager, password).await.refused(400, "invalid_spec");
-    world.ask("POST", "/api/v1/users/clerk/secret", &manager, None).await.refused(400, "invalid_spec");
-    world.post("/api/v1/users/clerk/tokens", &manager, json!({})).await.refused(400, "invalid_spec");
+    world.post(&robot, &manager, password).await.refused(409, "not_person");
+    world.ask("POST", "/api/v1/users/clerk/secret", &manager, None).await.refused(409, "not_service_account");
+    world.post("/api/v1/users/clerk/tokens", &manager, json!({})).await.refused(409, "not_service_account");
 }
 
 #[tokio::test]

@@ -48,7 +48,9 @@ impl Samples {
             "application" => body["auth"] = "basic".into(),
             "authorization" => body["roles"] = json!(["viewer"]),
             "custom_role" => body["permissions"] = json!(["project.read"]),
-            "service_key" => body["jwk"] = signing_key(Alg::EdDsa).public_jwk().key.canonical().into(),
+            "service_key" => {
+                body["jwk"] = serde_json::to_value(signing_key(Alg::EdDsa).public_jwk()).unwrap()
+            }
             _ => {}
         }
     }

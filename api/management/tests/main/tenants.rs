@@ -3,7 +3,7 @@
 use crate::stage::Stage;
 use crate::world::*;
 use identity::permission::{AdministratorRole, Within};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn case_58_an_id_of_another_organization_is_not_there_in_path_body_filter_or_header() {
@@ -28,6 +28,8 @@ async fn case_58_an_id_of_another_organization_is_not_there_in_path_body_filter_
         ("GET", "/sessions"),
         ("POST", "/secret"),
         ("POST", "/unlock"),
+        ("POST", "/lock"),
+        ("GET", "/lock"),
     ] {
         assert_eq!(
             world.ask(method, &format!("{user}{tail}"), owner, None).await.expect(404).body,
@@ -37,27 +39,28 @@ async fn case_58_an_id_of_another_organization_is_not_there_in_path_body_filter_
     }
     // in the body: as a parent, as a place, as a grant
     let project = |organization: &str| json!({ "organization": organization, "name": "x" });
-    let entry = |within: serde_json::Value| json!({ "user": world.globex.nobody_id, "within": within, "roles": ["PROJECT_OWNER"] });
-    for (path, of_acme, of_nobody) in [
-        ("projects", project("acme"), project("nowhere")),
+    let entry = |within: Value| json!({ "user": world.globex.nobody_id, "within": within, "roles": ["PROJECT_OWNER"] });
+    for (path, field, of_acme, of_nobody) in [
+        ("projects", "organization", project("acme"), project("nowhere")),
         (
             "administrators",
+            "within",
             entry(json!({ "project": "acme-portal" })),
             entry(json!({ "project": "nowhere" })),
         ),
         (
             "administrators",
+            "within",
             entry(json!({ "organization": "acme" })),
             entry(json!({ "organization": "nowhere" })),
         ),
     ] {
-        for body in [of_acme, of_nobody] {
-            assert_eq!(
-                world.post(&format!("/api/v1/{path}"), owner, body.clone()).await.expect(404).body,
-                absent,
-                "{body}"
-            );
-        }
+        let told = async |body: Value| {
+            let answer = world.post(&format!("/api/v1/{path}"), owner, body).await.refused(404, "not_found");
+            assert_eq!(answer.json()["errors"][0]["field"], field);
+            answer.body
+        };
+        assert_eq!(told(of_acme.clone()).await, told(of_nobody).await, "{of_acme}");
     }
     // in a filter: nothing is found, as for an id that nobody has
     for filter in [
@@ -153,7 +156,7 @@ async fn an_organization_that_received_a_grant_sees_the_grant_and_not_the_projec
     let give = |user: &identity::id::Id, role: &str| json!({ "project": "acme-portal", "user": user, "grant": "grant", "roles": [role] });
     let path = "/api/v1/authorizations";
     world.post(path, owner, give(&world.globex.nobody_id, "admin")).await.refused(400, "no_such_role");
-    world.post(path, owner, give(&world.acme.nobody_id, "viewer")).await.refused(404, "not_found");
+    world.post(path, owner, give(&world.acme.nobody_id, "viewer")).await.refused(400, "no_such_grant");
     world.post(path, owner, give(&world.globex.nobody_id, "viewer")).await.expect(201);
     // A third one does not learn that there is such a grant.
     let third = json!({ "id": "third", "name": "Third", "domain": "third.example" });

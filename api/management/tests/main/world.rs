@@ -27,6 +27,7 @@ use identity::permission::{AdministratorRole, Within};
 use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
 use identity::resource::Resource;
+use identity::testing::fixtures::several;
 use identity::time::Timestamp;
 use identity::user::{User, UserKind};
 use serde_json::Value;
@@ -290,6 +291,6 @@ async fn office(
     role: AdministratorRole,
 ) -> Result<(), bootstrap::Error> {
     let entry = id(&format!("{user}-{}", role.name()));
-    let spec = Administrator { user: user.clone(), within, roles: vec![role.into()] };
+    let spec = Administrator { user: user.clone(), within, roles: several([role.into()]) };
     put(service, instance, &entry, &Id::from_number(instance.0), spec).await
 }

@@ -163,7 +163,7 @@ async fn case_82_a_bulk_has_a_limit_and_each_item_a_result() {
         .collect();
     let expected = [
         (201, ""),
-        (409, "already_exists"),
+        (409, "username_taken"),
         (404, "not_found"),
         (400, "invalid_body"),
         (400, "invalid_body"),
@@ -387,13 +387,21 @@ async fn bodies_that_are_no_json_object_are_refused_by_every_write() {
 }
 
 #[tokio::test]
-async fn values_too_long_for_the_log_are_too_large_and_not_worth_trying_again() {
+async fn the_longest_application_fits_into_the_log_and_a_longer_list_is_named() {
     let world = World::new().await;
-    let uri = format!("https://a.example/{}", "x".repeat(1900));
-    let body = json!({ "project": "acme-portal", "name": "x", "kind": "web", "auth": "basic", "alg": "ES256",
-        "redirect_uris": vec![uri; 200] });
-    let answer = world.post("/api/v1/applications", &world.acme.org_owner, body).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (413, "too_large"), "{}", answer.body);
+    let uris = |many: usize| -> Vec<String> {
+        let longest = "https://a.example/00".len();
+        (0..many).map(|at| format!("https://a.example/{at:02}{}", "x".repeat(2000 - longest))).collect()
+    };
+    let body = |many: usize| {
+        json!({ "project": "acme-portal", "name": "x", "kind": "web", "auth": "basic", "alg": "ES256",
+            "redirect_uris": uris(many), "post_logout_redirect_uris": uris(50) })
+    };
+    world.post("/api/v1/applications", &world.acme.org_owner, body(50)).await.expect(201);
+    let answer = world.post("/api/v1/applications", &world.acme.org_owner, body(51)).await;
+    let told = answer.refused(400, "invalid_body").json();
+    let reason = "a list of 0 to 50 values, none of them twice";
+    assert_eq!(told["errors"], json!([{ "field": "redirect_uris", "reason": reason }]));
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ async fn case_02_only_a_registered_redirect_uri_is_redirected_to() {
 async fn case_03_a_registered_redirect_uri_is_not_changed_in_any_way() {
     let world = World::new().await;
     let with_query = "https://app.example/with?tenant=1";
-    world.change_web(|web| web.redirect_uris.push(RedirectUri::parse(with_query).unwrap())).await;
+    world.change_web(|web| web.redirect_uris = uris(&[CALLBACK, with_query])).await;
     sound(&world, &[("redirect_uri", with_query)]).await;
     for uri in [
         "https://app.example/callback?a=1",
@@ -130,7 +130,7 @@ async fn case_03_a_registered_redirect_uri_is_not_changed_in_any_way() {
 async fn a_fixed_query_of_a_redirect_uri_comes_back_untouched() {
     let world = World::new().await;
     let uri = "https://app.example/with?tenant=1";
-    world.change_web(|web| web.redirect_uris.push(RedirectUri::parse(uri).unwrap())).await;
+    world.change_web(|web| web.redirect_uris = uris(&[CALLBACK, uri])).await;
     let answer = Browser::new(&world)
         .sign_in(&world.authorize_path(&[("redirect_uri", uri)]), "alice", PASSWORD)
         .await;
@@ -176,7 +176,7 @@ async fn case_04_plain_http_leads_to_this_machine_only_and_any_port_to_its_addre
     }
     // A program on a server has one port.
     let loopback = "http://127.0.0.1/cb";
-    world.change_web(|web| web.redirect_uris.push(RedirectUri::parse(loopback).unwrap())).await;
+    world.change_web(|web| web.redirect_uris = uris(&[CALLBACK, loopback])).await;
     sound(&world, &[("redirect_uri", loopback)]).await;
     page(&world, &[("redirect_uri", "http://127.0.0.1:51004/cb")], "invalid_redirect_uri").await;
 }
@@ -207,10 +207,10 @@ async fn case_05_script_data_and_private_schemes_are_refused_at_registration_and
     // A private scheme is a native application's: any program on the device may claim it.
     for kind in [ApplicationKind::Web, ApplicationKind::SinglePage] {
         let mut spec = application(kind, ClientAuth::None);
-        spec.redirect_uris.push(RedirectUri::parse("com.example.app:/cb").unwrap());
+        spec.redirect_uris = uris(&["com.example.app:/cb"]);
         let command = Create { id: world.service.new_id(), parent: world.project.clone(), spec, birth: () };
         let refusal = world.service.submit(world.instance, Caller::system(), &command).await.unwrap_err();
-        assert_eq!(refusal, Refusal::InvalidSpec.into(), "{kind:?}");
+        assert_eq!(refusal, Refusal::RedirectUriNotOfKind.into(), "{kind:?}");
     }
 }
 
@@ -218,9 +218,7 @@ async fn case_05_script_data_and_private_schemes_are_refused_at_registration_and
 async fn case_06_a_missing_redirect_uri_is_never_guessed() {
     let world = World::new().await;
     page(&world, &[("redirect_uri", "")], "invalid_redirect_uri").await;
-    world
-        .change_web(|web| web.redirect_uris.push(RedirectUri::parse("https://app.example/2").unwrap()))
-        .await;
+    world.change_web(|web| web.redirect_uris = uris(&[CALLBACK, "https://app.example/2"])).await;
     page(&world, &[("redirect_uri", "")], "invalid_redirect_uri").await;
 }
 

@@ -3,7 +3,6 @@
 use crate::tools::*;
 use crate::world::*;
 use identity::application::Application;
-use identity::application::redirect_uri::RedirectUri;
 use identity::event::What;
 use identity::record::State;
 use serde_json::json;
@@ -136,7 +135,7 @@ async fn case_53_a_redirect_goes_to_a_registered_address_only_character_by_chara
     assert_eq!(stranger.get(&path(&bye[1..])).await.status, 200, "without a hint");
     // With a query of its own it gets the state behind that.
     let with_query = "https://app.example/bye?a=1";
-    world.change_web(|web| web.post_logout_redirect_uris.push(RedirectUri::parse(with_query).unwrap())).await;
+    world.change_web(|web| web.post_logout_redirect_uris = uris(&[BYE, with_query])).await;
     let pairs = [bye[0], ("post_logout_redirect_uri", with_query), ("state", "s")];
     assert_eq!(stranger.get(&path(&pairs)).await.location(), "https://app.example/bye?a=1&state=s");
     // Of an application that is off nothing is registered.

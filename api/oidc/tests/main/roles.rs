@@ -9,6 +9,7 @@ use identity::name::Name;
 use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
 use identity::record::State;
+use identity::testing::fixtures::several;
 use serde_json::{Map, Value, json};
 
 const GENERAL: &str = "urn:zitadel:iam:org:project:roles";
@@ -37,7 +38,7 @@ async fn with_role(world: &World, project: &Id, keys: &[&str], user: &Id) -> Id 
         let role = Role { key, display_name: Name::parse("Role").unwrap(), group: None };
         service.create(world.instance, &system, project, role).await.unwrap();
     }
-    let roles = keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect();
+    let roles = several(keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect::<Vec<_>>());
     service
         .create(world.instance, &system, project, Authorization { user: user.clone(), roles, grant: None })
         .await

@@ -11,6 +11,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use crypto::testing::{CHEAP_PASSWORDS, SeededEntropy};
 use crypto::{ClusterKey, PasswordHasher, Secret};
 use http_body_util::BodyExt;
+use identity::application::redirect_uri::RedirectUri;
 use identity::application::{Application, ApplicationKind, ClientAuth, TokenAlg};
 use identity::authorization::Authorization;
 use identity::envelope::Caller;
@@ -19,6 +20,8 @@ use identity::id::{Id, InstanceId};
 use identity::keyring::Keyring;
 use identity::organization::Organization;
 use identity::project::{Project, role::Role};
+use identity::several::Several;
+use identity::testing::fixtures::several;
 use identity::time::Timestamp;
 use identity::user::{Profile, User, UserKind};
 use serde_json::Value;
@@ -95,17 +98,18 @@ pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
+pub fn uris(texts: &[&str]) -> Several<RedirectUri, 0, 50> {
+    several(texts.iter().map(|uri| RedirectUri::parse(uri).unwrap()).collect::<Vec<_>>())
+}
+
 pub fn application(kind: ApplicationKind, auth: ClientAuth) -> Application {
-    let uris = |uris: &[&str]| {
-        uris.iter().map(|uri| identity::application::redirect_uri::RedirectUri::parse(uri).unwrap()).collect()
-    };
     let api = kind == ApplicationKind::Api;
     Application {
         name: identity::name::Name::parse("Portal").unwrap(),
         kind,
         auth,
-        redirect_uris: if api { vec![] } else { uris(&[CALLBACK]) },
-        post_logout_redirect_uris: if api { vec![] } else { uris(&["https://app.example/bye"]) },
+        redirect_uris: uris(if api { &[] } else { &[CALLBACK] }),
+        post_logout_redirect_uris: uris(if api { &[] } else { &["https://app.example/bye"] }),
         refresh: !api,
         alg: TokenAlg::Es256,
         access_token_roles: false,
@@ -172,9 +176,8 @@ impl World {
         let spa = application(ApplicationKind::SinglePage, ClientAuth::None);
         let spa = service.create(instance, &system, &project, spa).await?;
         let mut native = application(ApplicationKind::Native, ClientAuth::None);
-        for uri in ["http://127.0.0.1/cb", "http://localhost/cb", "com.example.app:/cb"] {
-            native.redirect_uris.push(identity::application::redirect_uri::RedirectUri::parse(uri).unwrap());
-        }
+        native.redirect_uris =
+            uris(&[CALLBACK, "http://127.0.0.1/cb", "http://localhost/cb", "com.example.app:/cb"]);
         let native = service.create(instance, &system, &project, native).await?;
         let api = application(ApplicationKind::Api, ClientAuth::Basic);
         let api = service.create(instance, &system, &project, api).await?;
@@ -184,7 +187,7 @@ impl World {
         for user in [&alice, &bob] {
             service.set_password(instance, &system, user, Secret::new(PASSWORD.into())).await?;
         }
-        let roles = Authorization { user: alice.clone(), roles: vec![key], grant: None };
+        let roles = Authorization { user: alice.clone(), roles: several([key]), grant: None };
         service.create(instance, &system, &project, roles).await?;
         let robot = User {
             username: identity::name::Username::parse("robot").unwrap(),

@@ -3,6 +3,7 @@
 //! It is what `conclave token`, `cluster`, `disable` and `enable` speak to. The socket belongs to the owner of the folder and is
 //! closed to everybody else by its mode; no port is opened, so nothing has to be guarded on the network.
 
+pub(crate) mod inherit;
 pub(crate) mod switch;
 
 use crate::exit::{Class, Failure, Outcome, io};
@@ -144,6 +145,7 @@ fn router(admin: Admin) -> Router {
         .route("/snapshot", post(snapshot))
         .route("/level/{level}", post(raise_level))
         .route("/switch", post(switch::switch))
+        .route("/inherit", post(inherit::inherit))
         .with_state(admin)
 }
 

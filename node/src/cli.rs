@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Disable(Subject),
     /// Switch on again what was switched off
     Enable(Subject),
+    /// Let settings be inherited again, without signing in: where they keep all administrators from it
+    ResetSettings(Inherited),
     /// Run a cluster on this machine behind one address, with an application, an administrator and a user to try
     Demo(DemoOptions),
     /// Look at the configuration
@@ -233,6 +235,22 @@ pub(crate) struct Subject {
     #[arg(value_name = "ID")]
     pub(crate) name: String,
     /// The number of its instance
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) instance: u64,
+    #[command(flatten)]
+    pub(crate) options: NodeOptions,
+}
+
+/// Which settings are reset, by the node that runs on the data folder.
+#[derive(Debug, Args)]
+pub(crate) struct Inherited {
+    /// Their name: domain, lifetimes, lockout, login or password-complexity
+    #[arg(value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(identity::setting::NAMES))]
+    pub(crate) name: String,
+    /// Of this organization; not given: of the instance, where the defaults hold from then on
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: Option<String>,
+    /// The number of the instance
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) instance: u64,
     #[command(flatten)]

@@ -37,9 +37,10 @@ mod output;
 mod remote;
 mod steps;
 
+use admin::inherit::Inherit;
 use admin::switch::Switch;
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, NodeOptions, Subject};
+use cli::{Cli, Command, ConfigCommand, Inherited, NodeOptions, Subject};
 use config::Config;
 use exit::{Failure, Outcome};
 use init::Files;
@@ -81,6 +82,10 @@ fn run(command: Command) -> Outcome<()> {
         }
         Command::Disable(subject) => switch(subject, false),
         Command::Enable(subject) => switch(subject, true),
+        Command::ResetSettings(Inherited { name, organization, instance, options }) => {
+            let config = configured(&options)?;
+            on_runtime(remote::inherit(&config, Inherit { name, organization, instance }))
+        }
         Command::Demo(options) => on_runtime(demo::run(options)),
         Command::Config(ConfigCommand::Check { options }) => {
             Config::of(&mut options.sources()?)?;

@@ -1,6 +1,7 @@
 //! The commands that ask a running node: join tokens, the cluster, what is switched off. They find it by its data folder.
 
 use crate::admin::connect;
+use crate::admin::inherit::Inherit;
 use crate::admin::switch::Switch;
 use crate::cli::{ClusterCommand, TokenCommand};
 use crate::config::Config;
@@ -176,6 +177,18 @@ pub(crate) async fn switch(config: &Config, asked: Switch) -> Outcome<()> {
     } else {
         let ms = raft::Timing::LAN.bound.as_millis();
         say(format_args!("The {noun} {id} is switched off: in {ms} ms no node accepts it any more"));
+    }
+    Ok(())
+}
+
+/// `conclave reset-settings …`
+pub(crate) async fn inherit(config: &Config, asked: Inherit) -> Outcome<()> {
+    let body = serde_json::to_value(&asked).map_err(Failure::other)?;
+    ask(&config.data_dir, Method::POST, "/inherit", Some(body)).await?;
+    let Inherit { name, organization, .. } = asked;
+    match organization {
+        Some(id) => say(format_args!("The organization {id} inherits the settings {name} again")),
+        None => say(format_args!("The instance has the default settings {name} again")),
     }
     Ok(())
 }

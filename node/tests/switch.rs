@@ -97,6 +97,32 @@ fn what_is_not_there_is_not_switched() {
 }
 
 #[test]
+fn settings_are_reset_without_signing_in() {
+    let place = Place { folder: tempfile::tempdir().unwrap() };
+    let node = place.start();
+    let dir = place.dir();
+    // Nothing was set: that is no error. Whoever is not sure repeats it.
+    for words in [&["login"][..], &["lifetimes"], &["login", "--organization", "conclave"]] {
+        let done = ask(&dir, &[&["reset-settings"], words].concat());
+        assert!(done.code == 0 && done.out.contains("again"), "{done:?}");
+    }
+    for (words, text) in [
+        (&["login", "--organization", "nobody"][..], "instance 1 has no organization nobody"),
+        (&["login", "--organization", "two words"], "instance 1 has no organization two words"),
+        (&["lifetimes", "--organization", "conclave"], "there is no such resource"),
+        (
+            &["login", "--organization", "conclave", "--instance", "2"],
+            "instance 2 has no organization conclave",
+        ),
+    ] {
+        let refused = ask(&dir, &[&["reset-settings"], words].concat());
+        assert!(refused.refused(21).contains(text), "{words:?}: {refused:?}");
+    }
+    assert_eq!(ask(&dir, &["reset-settings", "branding"]).code, 2);
+    assert_eq!(node.signal(Signal::TERM).code, 0);
+}
+
+#[test]
 fn an_owner_who_is_switched_off_is_not_made_again_at_the_next_start() {
     let place = Place { folder: tempfile::tempdir().unwrap() };
     let node = place.start();

@@ -54,9 +54,9 @@ pub(super) fn read(path: &Path, surroundings: &Surroundings) -> Outcome<Vec<Docu
     for file in files {
         for (number, written) in split(values::read(&file)?).into_iter().enumerate() {
             let place = format!("{}, document {}", file.display(), number + 1);
-            let document = document(written, &file, surroundings).map_err(|failure| Failure {
-                text: format!("{place}: {}", failure.text),
-                class: failure.class,
+            let document = document(written, &file, surroundings).map_err(|failure| {
+                let text = format!("{place}: {}", failure.text);
+                failure.told_as(text)
             })?;
             if let Some(other) = places.insert(document.address.clone(), place.clone()) {
                 let text = format_args!("{place}: {} stands in {other} too", document.address);

@@ -25,10 +25,13 @@ pub(crate) enum Manage {
     Create(Create),
     /// Change values of a resource; those that are not named stay
     Update(Update),
-    /// Delete a resource with all that hangs under it
+    /// Delete a resource with all that hangs under it; on a terminal it is shown and asked for first
     Delete {
         #[command(flatten)]
         one: One,
+        /// Delete without asking; where nobody can be asked, this is wanted
+        #[arg(long)]
+        yes: bool,
         /// Only if it still has this revision
         #[arg(long, value_name = "NUMBER")]
         revision: Option<u64>,

@@ -1,14 +1,15 @@
 //! The command line of the management API: it speaks HTTP to any node, in the name of who is signed in.
 //!
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
-//! [`nouns`] and `address` (what there is), `surroundings` and `profiles` (who asks), `sign_in`, `oauth` and `access` (by
-//! which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings` and `show` (one of them), `apply` (many), `audit` (what happened).
+//! [`nouns`] and `address` (what there is), `surroundings`, `terminal` and `profiles` (who asks), `sign_in`, `oauth`,
+//! and `access` (by which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings` and `show` (one of them), `apply` (many), `audit` (what happened).
 
 pub(crate) mod nouns;
 
 mod address;
 mod profiles;
 mod surroundings;
+mod terminal;
 
 mod access;
 mod oauth;

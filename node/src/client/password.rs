@@ -1,6 +1,6 @@
 //! Reads a password: from a file, from standard input, or typed on the terminal without being shown.
 
-use super::sign_in::ask_line;
+use super::terminal::ask_line;
 use super::values::{read_text, without_line_end};
 use crate::exit::{Class, Failure, Outcome};
 use crypto::Secret;

@@ -11,16 +11,15 @@ use super::address::{Address, Collection};
 use super::api::{Api, Ask, Part};
 use super::nouns::{Place, noun};
 use super::resources::within;
-use super::sign_in::ask_line;
 use super::surroundings::Surroundings;
+use super::terminal;
 use crate::cli::manage::Apply;
-use crate::exit::{Class, Failure, Outcome};
+use crate::exit::Outcome;
 use crate::output::say;
 use documents::Document;
 use http::Method;
 use plan::{Doing, Plan, Step};
 use serde_json::{Map, Value, json};
-use std::io::IsTerminal;
 
 /// Carries out the command.
 pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()> {
@@ -40,7 +39,9 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
         return Ok(());
     }
     if plan.deletes() > 0 && !apply.yes {
-        confirm(&plan)?;
+        let count = plan.deletes();
+        terminal::require_somebody(&count.to_string(), surroundings)?;
+        terminal::confirm(&format!("Delete {count} and do the rest?"))?;
     }
     // 4. One step after the other.
     perform(&mut api, &plan.steps).await
@@ -66,24 +67,14 @@ async fn extra(api: &mut Api, documents: &[Document]) -> Outcome<Vec<Address>> {
     Ok(extra)
 }
 
-fn confirm(plan: &Plan) -> Outcome<()> {
-    let count = plan.deletes();
-    if !std::io::stdin().is_terminal() {
-        let text = format_args!("nobody can be asked whether {count} may be deleted: say --yes");
-        return Err(Failure::new(Class::Usage, text));
-    }
-    let answer = ask_line(&format!("Delete {count} and do the rest? Write yes: "))?;
-    if answer == "yes" { Ok(()) } else { Err(Failure::new(Class::Usage, "nothing was changed")) }
-}
-
 /// Carries out steps until one fails.
 async fn perform(api: &mut Api, steps: &[Step]) -> Outcome<()> {
     for (done, step) in steps.iter().enumerate() {
         let address = &step.address;
         if let Err(failure) = api.ask(request(step)?).await {
-            let (why, all) = (failure.text, steps.len());
-            let text = format_args!("{address}: {why}; {done} of {all} steps were done, and none after that");
-            return Err(Failure::new(failure.class, text));
+            let (why, all) = (&failure.text, steps.len());
+            let text = format!("{address}: {why}; {done} of {all} steps were done, and none after that");
+            return Err(failure.told_as(text));
         }
         say(format_args!("{} {address}", step.doing.done()));
     }

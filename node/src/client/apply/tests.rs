@@ -1,6 +1,7 @@
 use super::super::testing::{Reply, Server};
 use super::*;
 use crate::cli::manage::Who;
+use crate::exit::Class;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;

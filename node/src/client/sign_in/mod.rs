@@ -23,7 +23,6 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use loopback::Loopback;
 use raft::Clock;
 use request::Asked;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where a node is that was begun without options.
@@ -200,15 +199,6 @@ fn listed(book: &Book) -> Vec<[String; 4]> {
         [mark.to_owned(), name.clone(), profile.url.clone(), kind.to_owned()]
     };
     book.profiles.iter().map(row).collect()
-}
-
-/// Asks a person a question on the terminal.
-pub(super) fn ask_line(question: &str) -> Outcome<String> {
-    let mut err = std::io::stderr();
-    let _ = write!(err, "{question}").and_then(|()| err.flush());
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(Failure::other)?;
-    Ok(line.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(crate) enum Manage {
         /// The user's id
         #[arg(value_name = "USER")]
         user: String,
-        /// The file that the password stands in, without its line end; `-` is standard input
+        /// The file that the password stands in, without its line end, and that nobody else may read; `-` is standard input
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
         #[command(flatten)]
@@ -231,10 +231,11 @@ pub(crate) struct Login {
     /// Sign in with a browser elsewhere: print the address to open, and ask for the one at which it ended
     #[arg(long, conflicts_with_all = ["client_secret_file", "token_file"])]
     pub(crate) no_browser: bool,
-    /// Sign in as a service account whose client_id and client_secret stand in this JSON file, which must stay there
+    /// Sign in as a service account whose client_id and client_secret stand in this JSON file, which must stay there and
+    /// which nobody else may read
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     pub(crate) client_secret_file: Option<PathBuf>,
-    /// Use the personal access token in this file, which must stay there
+    /// Use the personal access token in this file, which must stay there and which nobody else may read
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }

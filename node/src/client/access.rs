@@ -6,7 +6,8 @@
 use super::http::Http;
 use super::oauth::{self, Grant};
 use super::profiles::{Credential, Profiles};
-use super::values::{read_text, without_line_end};
+use super::secret_file;
+use super::values::without_line_end;
 use crate::exit::{Class, Failure, Outcome};
 use raft::Clock;
 
@@ -132,7 +133,7 @@ fn usable(credential: Option<&Credential>, now: u64) -> Outcome<Option<(String, 
             access_token.clone().filter(|_| lasts(*expires, now)).map(|token| (token, *expires))
         }
         Some(Credential::PersonalToken { token_file }) => {
-            Some((without_line_end(&read_text(token_file)?).to_owned(), u64::MAX))
+            Some((without_line_end(secret_file::read(token_file)?.expose()).to_owned(), u64::MAX))
         }
     })
 }

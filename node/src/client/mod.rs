@@ -2,12 +2,14 @@
 //!
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
 //! [`nouns`] and `address` (what there is), `surroundings`, `terminal` and `profiles` (who asks), `sign_in`, `oauth`,
-//! and `access` (by which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings` and `show` (one of them), `apply` (many), `audit` (what happened).
+//! `key_file` and `access` (by which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings`, `new_key`
+//! and `show` (one of them), `apply` (many), `audit` (what happened). Secrets in files are read by `secret_file` alone.
 
 pub(crate) mod nouns;
 
 mod address;
 mod profiles;
+mod secret_file;
 mod surroundings;
 mod terminal;
 

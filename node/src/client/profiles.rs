@@ -1,5 +1,6 @@
 //! Profiles: which node, signed in how. One file of the person's own, changed under a lock.
 
+use super::secret_file::is_for_others;
 use crate::exit::{Class, Failure, Outcome, io};
 use crate::folder::write_private;
 use serde::{Deserialize, Serialize};
@@ -113,7 +114,7 @@ impl Profiles {
         let mode =
             std::fs::metadata(&path).map_err(|error| io("reading", &path, &error))?.permissions().mode();
         let shown = path.display();
-        if mode & 0o077 != 0 {
+        if is_for_others(mode) {
             let text = format_args!("{shown} holds tokens and others may read it: `chmod 600 {shown}`");
             return Err(Failure::new(Class::NotSignedIn, text));
         }

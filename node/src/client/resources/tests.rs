@@ -1,4 +1,4 @@
-use super::super::testing::{Reply, Server};
+use super::super::testing::{Reply, Server, secret_file};
 use super::*;
 use crate::cli::{Cli, Command};
 use clap::Parser;
@@ -86,7 +86,7 @@ async fn a_list_is_asked_for_by_filter_and_order() {
 async fn a_password_is_read_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("password");
-    std::fs::write(&file, "correct horse\n").unwrap();
+    secret_file(&file, "correct horse\n");
     let line = ["set-password", "ada", "--password-file", file.to_str().unwrap()];
     let expected =
         ("POST /api/v1/users/ada/password".to_owned(), String::new(), json!({ "password": "correct horse" }));

@@ -11,8 +11,9 @@ use super::http::Http;
 use super::oauth::{self, Grant, Issuer};
 use super::problem;
 use super::profiles::{Book, Credential, DEFAULT, Profile, Profiles, require_name};
+use super::secret_file;
 use super::surroundings::Surroundings;
-use super::values::{read_text, without_line_end};
+use super::values::without_line_end;
 use crate::cli::manage::{Login, ProfileCommand, Who};
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
@@ -58,9 +59,9 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
 /// The token is tried at once: whoever took the wrong file learns it now.
 async fn personal(http: &Http, file: &Path) -> Outcome<Credential> {
     let token_file = absolute(file)?;
-    let token = read_text(&token_file)?;
+    let token = secret_file::read(&token_file)?;
     let mut bearer =
-        HeaderValue::from_str(&format!("Bearer {}", without_line_end(&token))).map_err(|_| {
+        HeaderValue::from_str(&format!("Bearer {}", without_line_end(token.expose()))).map_err(|_| {
             let text = format_args!("{} holds no token: it is no ASCII text", token_file.display());
             Failure::new(Class::NotSignedIn, text)
         })?;

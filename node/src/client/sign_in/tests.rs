@@ -1,4 +1,4 @@
-use super::super::testing::{Reply, Server};
+use super::super::testing::{Reply, Server, secret_file};
 use super::*;
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn as_service(server: &Server, file: &Path) -> Login {
 async fn a_service_account_signs_in_and_its_secret_stays_in_its_file() {
     let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
     let file = dir.path().join("secret.json");
-    std::fs::write(&file, "{\"client_id\":\"boot\",\"client_secret\":\"right\"}\n").unwrap();
+    secret_file(&file, "{\"client_id\":\"boot\",\"client_secret\":\"right\"}\n");
     login(as_service(&server, &file), &home(dir.path())).await.unwrap();
     let text = std::fs::read_to_string(dir.path().join("conclave/profiles.toml")).unwrap();
     assert!(text.contains("current = \"default\"") && text.contains("access_token = \"at\""), "{text}");
@@ -57,7 +57,7 @@ async fn a_wrong_secret_makes_no_profile() {
         ("{\"client_id\":\"boot\"}", Class::Usage),
         ("secret", Class::Usage),
     ] {
-        std::fs::write(&file, text).unwrap();
+        secret_file(&file, text);
         let failure = login(as_service(&server, &file), &home(dir.path())).await.unwrap_err();
         assert_eq!(failure.class, class, "{text}: {}", failure.text);
     }

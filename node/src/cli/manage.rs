@@ -347,7 +347,7 @@ pub(crate) struct Apply {
     /// A file in JSON or TOML, or a folder of them
     #[arg(short, long, value_name = "PATH")]
     pub(crate) file: PathBuf,
-    /// Show what would change, and change nothing
+    /// Show what would change, or all that is wrong in the files, and change nothing
     #[arg(long)]
     pub(crate) plan: bool,
     /// Delete what the files do not name, of the kinds that they name, under the parents that they declare

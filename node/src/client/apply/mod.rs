@@ -1,11 +1,14 @@
 //! `conclave apply`: makes the resources of a cluster be as files say.
 //!
-//! Four phases: read the files ([`documents`]), read what is there, plan ([`plan`], [`diff`]: pure), carry out. What a
-//! file does not name stays as it is, a field as well as a resource; `--prune` deletes resources, within bounds.
+//! Five phases: read the files ([`documents`]), read what is there, look for what is wrong ([`review`], [`shape`]), plan
+//! ([`plan`], [`diff`]: pure), carry out. What a file does not name stays as it is, a field as well as a resource;
+//! `--prune` deletes resources, within bounds.
 
 mod diff;
 mod documents;
 mod plan;
+mod review;
+mod shape;
 
 use super::address::{Address, Collection};
 use super::api::{Api, Ask, Part};
@@ -32,7 +35,9 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
         seen.push(api.find(&document.address.path()?).await?);
     }
     let extra = if apply.prune { extra(&mut api, &documents).await? } else { Vec::new() };
-    // 3. The plan.
+    // 3. What is wrong: all of it is told, and nothing is written.
+    review::require_sound(&mut api, &documents, &seen).await?;
+    // 4. The plan.
     let plan = Plan::of(&documents, seen, extra)?;
     say(plan.shown());
     if apply.plan || plan.steps.is_empty() {
@@ -43,7 +48,7 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
         terminal::require_somebody(&count.to_string(), surroundings)?;
         terminal::confirm(&format!("Delete {count} and do the rest?"))?;
     }
-    // 4. One step after the other.
+    // 5. One step after the other.
     perform(&mut api, &plan.steps).await
 }
 
@@ -85,24 +90,28 @@ fn request(step: &Step) -> Outcome<Ask> {
     let address = &step.address;
     match &step.doing {
         Doing::Make { values, parent } => {
-            let noun = address.noun()?;
-            let mut body: Map<String, Value> = values.clone();
-            let own = match noun.place {
-                Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
-                Place::Under(_, key) => key,
-            };
-            body.insert(own.to_owned(), json!(address.id));
-            if let (Place::In(field), Some(parent)) = (noun.place, parent) {
-                body.insert(field.to_owned(), json!(parent));
-            }
-            let path = Collection { noun, parent: address.parent.clone() }.path()?;
-            Ok(Ask::with(Method::POST, path, Value::Object(body)))
+            let path = Collection { noun: address.noun()?, parent: address.parent.clone() }.path()?;
+            Ok(Ask::with(Method::POST, path, body(address, parent.as_deref(), values.clone())?))
         }
         Doing::Change { patch, revision } => {
             Ok(Ask::with(Method::PATCH, address.path()?, patch.clone()).at(*revision))
         }
         Doing::Delete => Ok(Ask::plain(Method::DELETE, address.path()?)),
     }
+}
+
+/// What makes a resource: its values, its id, and what it hangs under if its path does not say so.
+fn body(address: &Address, parent: Option<&str>, mut values: Map<String, Value>) -> Outcome<Value> {
+    let noun = address.noun()?;
+    let own = match noun.place {
+        Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
+        Place::Under(_, key) => key,
+    };
+    values.insert(own.to_owned(), json!(address.id));
+    if let (Place::In(field), Some(parent)) = (noun.place, parent) {
+        values.insert(field.to_owned(), json!(parent));
+    }
+    Ok(Value::Object(values))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod surroundings;
 mod terminal;
 
 mod access;
+mod key_file;
 mod oauth;
 mod sign_in;
 
@@ -24,6 +25,7 @@ mod problem;
 mod apply;
 mod audit;
 mod completions;
+mod new_key;
 mod password;
 mod resources;
 mod settings;
@@ -47,6 +49,7 @@ pub(crate) async fn run(command: Manage) -> Outcome<()> {
         Manage::Apply(apply) => apply::run(apply, &surroundings).await,
         Manage::Settings(command) => settings::run(command, &surroundings).await,
         Manage::Audit(command) => audit::run(command, &surroundings).await,
+        Manage::NewKey(command) => new_key::run(command, &surroundings).await,
         Manage::Completions { shell } => {
             completions::print(shell);
             Ok(())

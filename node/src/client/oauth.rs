@@ -62,6 +62,8 @@ pub(super) enum Grant<'g> {
     Refresh(&'g str),
     /// A service account's secret (RFC 6749 §4.4).
     Service(&'g ServiceSecret),
+    /// What a service account has signed with its key (RFC 7523 §2.1).
+    Assertion(&'g Secret<String>),
 }
 
 /// A service account's id and secret, as `--bootstrap-secret-file` writes them.
@@ -111,6 +113,11 @@ pub(super) async fn tokens(http: &Http, issuer: &Issuer, grant: Grant<'_>) -> Ou
             ("grant_type", "client_credentials"),
             ("client_id", &secret.client_id),
             ("client_secret", secret.client_secret.expose()),
+            ("scope", SERVICE_SCOPES),
+        ],
+        Grant::Assertion(assertion) => vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ("assertion", assertion.expose()),
             ("scope", SERVICE_SCOPES),
         ],
     };

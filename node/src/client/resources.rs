@@ -74,6 +74,7 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         | Manage::Apply(_)
         | Manage::Audit(_)
         | Manage::Settings(_)
+        | Manage::NewKey(_)
         | Manage::Completions { .. } => Err(Failure::other("this command is about no single resource")),
     }
 }

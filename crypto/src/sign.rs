@@ -3,6 +3,8 @@
 //! [`Signer`] is async and fallible so that an HSM can stand behind it. [`SigningKey`] is parsed once; signing
 //! never parses again. ES256 and EdDSA take some 40 µs, RS256 half a millisecond: all are done in place.
 
+mod pem;
+
 use std::fmt;
 
 use aws_lc_rs::encoding::AsDer as _;

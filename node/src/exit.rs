@@ -48,19 +48,33 @@ classes! {
     27 Altered "the audit trail in a file is not as it was written";
 }
 
-/// The end of the process: its class, and one line that says what to do.
+/// The end of the process: its class, and one line that says what to do; under it, a line for each thing that is wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     /// Its exit code.
     pub(crate) class: Class,
     /// One line.
     pub(crate) text: String,
+    /// Lines that stand under it.
+    pub(crate) under: Vec<String>,
 }
 
 impl Failure {
     /// A failure of a class.
     pub(crate) fn new(class: Class, text: impl fmt::Display) -> Failure {
-        Failure { class, text: text.to_string().replace('\n', " ") }
+        Failure { class, text: one_line(&text.to_string()), under: Vec::new() }
+    }
+
+    /// With lines under it.
+    pub(crate) fn with(mut self, under: impl IntoIterator<Item = String>) -> Failure {
+        self.under.extend(under.into_iter().map(|line| one_line(&line)));
+        self
+    }
+
+    /// The same in other words; what stands under it stays.
+    pub(crate) fn told_as(mut self, text: impl fmt::Display) -> Failure {
+        self.text = one_line(&text.to_string());
+        self
     }
 
     /// Anything that has no class of its own.
@@ -68,11 +82,18 @@ impl Failure {
         Failure::new(Class::Failed, text)
     }
 
-    /// Says the line and gives the exit code.
+    /// Says the lines and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         eprintln!("conclave: {}", self.text);
+        for line in &self.under {
+            eprintln!("  {line}");
+        }
         ExitCode::from(self.class as u8)
     }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', " ")
 }
 
 /// What an operation of the node returns.

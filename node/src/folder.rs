@@ -201,8 +201,9 @@ pub(crate) async fn open(config: &Config) -> Outcome<ClusterKey> {
     };
     ClusterKey::unwrap(&master, &wrapped).await.map_err(|error| match error {
         crypto::Error::UnknownMasterKey { id } => {
-            let Failure { class, text } = other_master_key(config, &master, "this data folder", &id);
-            Failure::new(class, format_args!("{text}, or correct data_dir"))
+            let failure = other_master_key(config, &master, "this data folder", &id);
+            let text = format!("{}, or correct data_dir", failure.text);
+            failure.told_as(text)
         }
         other => Failure::new(Class::MasterKey, format_args!("{}: {other}", path.display())),
     })

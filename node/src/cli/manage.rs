@@ -25,10 +25,13 @@ pub(crate) enum Manage {
     Create(Create),
     /// Change values of a resource; those that are not named stay
     Update(Update),
-    /// Delete a resource with all that hangs under it
+    /// Delete a resource with all that hangs under it; on a terminal it is shown and asked for first
     Delete {
         #[command(flatten)]
         one: One,
+        /// Delete without asking; where nobody can be asked, this is wanted
+        #[arg(long)]
+        yes: bool,
         /// Only if it still has this revision
         #[arg(long, value_name = "NUMBER")]
         revision: Option<u64>,
@@ -48,13 +51,21 @@ pub(crate) enum Manage {
         /// The user's id
         #[arg(value_name = "USER")]
         user: String,
-        /// The file that the password stands in, without its line end; `-` is standard input
+        /// The file that the password stands in, without its line end, and that nobody else may read; `-` is standard input
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
         #[command(flatten)]
         who: Who,
     },
-    /// Let a user try to sign in again who has failed too often
+    /// Lock a person's account until it is unlocked: no password signs in, and sessions and tokens end
+    Lock {
+        /// The user's id
+        #[arg(value_name = "USER")]
+        user: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a user sign in again who was locked, or has failed too often
     Unlock {
         /// The user's id
         #[arg(value_name = "USER")]
@@ -70,6 +81,8 @@ pub(crate) enum Manage {
         #[arg(long, value_enum, default_value_t)]
         output: Form,
     },
+    /// Make a key pair for a service account: the private half is written to a file, the node is given the public one
+    NewKey(NewKey),
     /// Show what happened to a resource, the newest first
     History {
         #[command(flatten)]
@@ -219,21 +232,57 @@ pub(crate) struct One {
 /// How one signs in.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Login {
-    /// Scheme, host and port of the issuer; not given: that of the profile, or http://localhost:8080
+    /// Scheme, host and port of the issuer; not given: that of the key file or of the profile, or http://localhost:8080
     #[arg(value_name = "URL", env = "CONCLAVE_API_URL")]
     pub(crate) url: Option<String>,
     /// The profile; not given: `default`
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Sign in with a browser elsewhere: print the address to open, and ask for the one at which it ended
-    #[arg(long, conflicts_with_all = ["client_secret_file", "token_file"])]
+    #[arg(long, conflicts_with_all = ["client_secret_file", "key_file", "token_file"])]
     pub(crate) no_browser: bool,
-    /// Sign in as a service account whose client_id and client_secret stand in this JSON file, which must stay there
-    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    /// Sign in as a service account whose client_id and client_secret stand in this JSON file, which must stay there and
+    /// which nobody else may read
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_file", "token_file"])]
     pub(crate) client_secret_file: Option<PathBuf>,
-    /// Use the personal access token in this file, which must stay there
+    /// Sign in as the service account whose key stands in this JSON file, as `conclave new-key` writes it; the file must
+    /// stay there, and nobody else may read it
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Use the personal access token in this file, which must stay there and which nobody else may read
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// Which key to make.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewKey {
+    /// The service account's id
+    #[arg(value_name = "USER")]
+    pub(crate) user: String,
+    /// Where the private half goes, as JSON with type, keyId, key, userId and issuer; the file must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: PathBuf,
+    /// When the key ends (RFC 3339); not given: never
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) expires: Option<String>,
+    /// Its algorithm
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t)]
+    pub(crate) algorithm: KeyType,
+    #[command(flatten)]
+    pub(crate) who: Who,
+}
+
+/// By what a service account signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyType {
+    /// ECDSA on P-256
+    #[default]
+    Es256,
+    /// RSA of 2048 bits, for libraries that know nothing else
+    Rs256,
+    /// Ed25519 (EdDSA)
+    Ed25519,
 }
 
 /// What can be asked of the profiles.
@@ -343,7 +392,7 @@ pub(crate) struct Apply {
     /// A file in JSON or TOML, or a folder of them
     #[arg(short, long, value_name = "PATH")]
     pub(crate) file: PathBuf,
-    /// Show what would change, and change nothing
+    /// Show what would change, or all that is wrong in the files, and change nothing
     #[arg(long)]
     pub(crate) plan: bool,
     /// Delete what the files do not name, of the kinds that they name, under the parents that they declare

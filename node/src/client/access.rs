@@ -4,9 +4,11 @@
 //! sign-in. The lock of the profiles keeps two commands from spending the same one.
 
 use super::http::Http;
+use super::key_file;
 use super::oauth::{self, Grant};
 use super::profiles::{Credential, Profiles};
-use super::values::{read_text, without_line_end};
+use super::secret_file;
+use super::values::without_line_end;
 use crate::exit::{Class, Failure, Outcome};
 use raft::Clock;
 
@@ -50,7 +52,7 @@ impl Access {
         profiles.change(|book| {
             let credential = book.profile(name)?.credential.as_mut();
             match credential {
-                Some(Credential::Service { access_token, .. }) => {
+                Some(Credential::Service { access_token, .. } | Credential::Key { access_token, .. }) => {
                     access_token.take_if(|token| token == refused);
                     Ok(Spoilt::Renewable)
                 }
@@ -115,6 +117,13 @@ async fn current(profiles: &Profiles, name: &str, http: &Http, now: u64) -> Outc
             *access_token = Some(granted.access_token.clone());
             (granted.access_token, *expires)
         }
+        Credential::Key { key_file, access_token, expires } => {
+            let assertion = key_file::read(key_file)?.assertion(&issuer.issuer, now).await?;
+            let granted = oauth::tokens(http, &issuer, Grant::Assertion(&assertion)).await?;
+            *expires = now.saturating_add(granted.expires_in);
+            *access_token = Some(granted.access_token.clone());
+            (granted.access_token, *expires)
+        }
         Credential::PersonalToken { .. } => return Err(signed_out()),
     };
     locked.save()?;
@@ -128,11 +137,11 @@ fn usable(credential: Option<&Credential>, now: u64) -> Outcome<Option<(String, 
         Some(Credential::Person { access_token, expires, .. }) => {
             lasts(*expires, now).then(|| (access_token.clone(), *expires))
         }
-        Some(Credential::Service { access_token, expires, .. }) => {
-            access_token.clone().filter(|_| lasts(*expires, now)).map(|token| (token, *expires))
-        }
+        Some(
+            Credential::Service { access_token, expires, .. } | Credential::Key { access_token, expires, .. },
+        ) => access_token.clone().filter(|_| lasts(*expires, now)).map(|token| (token, *expires)),
         Some(Credential::PersonalToken { token_file }) => {
-            Some((without_line_end(&read_text(token_file)?).to_owned(), u64::MAX))
+            Some((without_line_end(secret_file::read(token_file)?.expose()).to_owned(), u64::MAX))
         }
     })
 }

@@ -115,6 +115,11 @@ impl Api {
         Ok(Api { http, access, clock: Box::new(SystemClock), position: profile.position, kept })
     }
 
+    /// Scheme, host and port of the node: the issuer.
+    pub(super) fn base(&self) -> &str {
+        &self.http.base
+    }
+
     /// Asks, and gives the answer's JSON; null where there is none.
     pub(super) async fn ask(&mut self, ask: Ask) -> Outcome<Value> {
         let mut answer = self.answered(&ask).await?;

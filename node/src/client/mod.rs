@@ -1,16 +1,20 @@
 //! The command line of the management API: it speaks HTTP to any node, in the name of who is signed in.
 //!
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
-//! [`nouns`] and `address` (what there is), `surroundings` and `profiles` (who asks), `sign_in`, `oauth` and `access` (by
-//! which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings` and `show` (one of them), `apply` (many), `audit` (what happened).
+//! [`nouns`] and `address` (what there is), `surroundings`, `terminal` and `profiles` (who asks), `sign_in`, `oauth`,
+//! `key_file` and `access` (by which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings`, `new_key`
+//! and `show` (one of them), `apply` (many), `audit` (what happened). Secrets in files are read by `secret_file` alone.
 
 pub(crate) mod nouns;
 
 mod address;
 mod profiles;
+mod secret_file;
 mod surroundings;
+mod terminal;
 
 mod access;
+mod key_file;
 mod oauth;
 mod sign_in;
 
@@ -21,6 +25,7 @@ mod problem;
 mod apply;
 mod audit;
 mod completions;
+mod new_key;
 mod password;
 mod resources;
 mod settings;
@@ -44,6 +49,7 @@ pub(crate) async fn run(command: Manage) -> Outcome<()> {
         Manage::Apply(apply) => apply::run(apply, &surroundings).await,
         Manage::Settings(command) => settings::run(command, &surroundings).await,
         Manage::Audit(command) => audit::run(command, &surroundings).await,
+        Manage::NewKey(command) => new_key::run(command, &surroundings).await,
         Manage::Completions { shell } => {
             completions::print(shell);
             Ok(())

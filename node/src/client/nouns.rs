@@ -116,6 +116,30 @@ impl Noun {
         NOUNS.iter().position(|noun| noun.word == self.word).unwrap_or(NOUNS.len())
     }
 
+    /// The words for all that hangs under it, and under that, in the order of dependencies.
+    pub(crate) fn under(&self) -> Vec<&'static str> {
+        let mut above = vec![self.word];
+        let mut found = Vec::new();
+        // A parent stands before what hangs under it: one pass meets all.
+        for noun in NOUNS {
+            if noun.parent().is_some_and(|parent| above.contains(&parent)) {
+                above.push(noun.word);
+                found.push(noun.plural);
+            }
+        }
+        found
+    }
+
+    /// The path of its collection as the description of the API has it.
+    pub(crate) fn route(&self) -> Outcome<String> {
+        Ok(match self.place {
+            Instance | In(_) => format!("/api/v1/{}", self.segment),
+            Under(parent, _) | ListedUnder(parent) => {
+                format!("/api/v1/{}/{{id}}/{}", noun(parent)?.segment, self.segment)
+            }
+        })
+    }
+
     /// The word of what it hangs under, other than the instance.
     pub(crate) fn parent(&self) -> Option<&'static str> {
         match self.place {
@@ -131,16 +155,7 @@ mod tests {
 
     #[test]
     fn every_collection_of_the_api_has_its_noun_here() {
-        let known: Vec<String> = NOUNS
-            .iter()
-            .map(|known| match known.place {
-                Under(parent, _) | ListedUnder(parent) => {
-                    let above = noun(parent).unwrap().segment;
-                    format!("/api/v1/{above}/{{id}}/{}", known.segment)
-                }
-                Instance | In(_) => format!("/api/v1/{}", known.segment),
-            })
-            .collect();
+        let known: Vec<String> = NOUNS.iter().map(|known| known.route().unwrap()).collect();
         for route in api_management::routes() {
             if route.operation.starts_with("list_") && route.path != "/api/v1/events" {
                 assert!(known.contains(&route.path), "{} has no noun on the command line", route.path);
@@ -173,6 +188,22 @@ mod tests {
             assert_eq!(failure.class, Class::Usage);
             assert!(failure.text.contains(part), "{}", failure.text);
         }
+    }
+
+    #[test]
+    fn all_that_hangs_under_a_noun_is_known() {
+        for (word, expected) in [
+            ("role", &[][..]),
+            ("administrator", &[]),
+            ("group", &["members"]),
+            ("project", &["roles", "applications", "project-grants", "authorizations"]),
+            ("user", &["user-metadata", "tokens", "keys", "sessions"]),
+        ] {
+            assert_eq!(noun(word).unwrap().under(), expected, "{word}");
+        }
+        let of_organization = noun("organization").unwrap().under();
+        assert!(of_organization.contains(&"projects") && of_organization.contains(&"roles"));
+        assert!(!of_organization.contains(&"custom-roles") && !of_organization.contains(&"organizations"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::http::{Answer, Http};
 use super::problem::printable;
 use crate::exit::{Class, Failure, Outcome};
 use bytes::Bytes;
+use crypto::Secret;
 use http::{HeaderMap, Method};
 use serde::Deserialize;
 
@@ -61,13 +62,15 @@ pub(super) enum Grant<'g> {
     Refresh(&'g str),
     /// A service account's secret (RFC 6749 §4.4).
     Service(&'g ServiceSecret),
+    /// What a service account has signed with its key (RFC 7523 §2.1).
+    Assertion(&'g Secret<String>),
 }
 
 /// A service account's id and secret, as `--bootstrap-secret-file` writes them.
 #[derive(Deserialize)]
 pub(super) struct ServiceSecret {
     client_id: String,
-    client_secret: String,
+    client_secret: Secret<String>,
 }
 
 /// Asks who the node is. It must be who it was called: otherwise codes and tokens would go astray (RFC 8414 §3.3).
@@ -109,7 +112,12 @@ pub(super) async fn tokens(http: &Http, issuer: &Issuer, grant: Grant<'_>) -> Ou
         Grant::Service(secret) => vec![
             ("grant_type", "client_credentials"),
             ("client_id", &secret.client_id),
-            ("client_secret", &secret.client_secret),
+            ("client_secret", secret.client_secret.expose()),
+            ("scope", SERVICE_SCOPES),
+        ],
+        Grant::Assertion(assertion) => vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ("assertion", assertion.expose()),
             ("scope", SERVICE_SCOPES),
         ],
     };
@@ -140,13 +148,13 @@ fn refused(answer: &Answer) -> Failure {
 
 /// Reads a service account's file.
 pub(super) fn service_secret(path: &std::path::Path) -> Outcome<ServiceSecret> {
-    let text = super::values::read_text(path)?;
+    let text = super::secret_file::read(path)?;
     let shown = path.display();
     let wrong = |_| {
         let text = format_args!("{shown} is no JSON with client_id and client_secret");
         Failure::new(Class::Usage, text)
     };
-    serde_json::from_str(&text).map_err(wrong)
+    serde_json::from_str(text.expose()).map_err(wrong)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Reads a password: from a file, from standard input, or typed on the terminal without being shown.
 
-use super::sign_in::ask_line;
-use super::values::{read_text, without_line_end};
+use super::secret_file;
+use super::terminal::ask_line;
+use super::values::without_line_end;
 use crate::exit::{Class, Failure, Outcome};
 use crypto::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
@@ -11,7 +12,9 @@ use std::path::Path;
 /// The password that is to be set.
 pub(super) fn read(file: Option<&Path>) -> Outcome<Secret<String>> {
     let password = match file {
-        Some(path) if path.as_os_str() != "-" => without_line_end(&read_text(path)?).to_owned(),
+        Some(path) if path.as_os_str() != "-" => {
+            without_line_end(secret_file::read(path)?.expose()).to_owned()
+        }
         None if isatty(stdin()) => typed()?,
         Some(_) | None => {
             let text = std::io::read_to_string(stdin()).map_err(Failure::other)?;
@@ -62,6 +65,7 @@ impl Drop for Silence {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::secret_file;
     use super::*;
 
     #[test]
@@ -71,10 +75,10 @@ mod tests {
         for (text, expected) in
             [("secret\n", "secret"), ("secret\r\n", "secret"), (" a b ", " a b "), ("a\n\n", "a\n")]
         {
-            std::fs::write(&file, text).unwrap();
+            secret_file(&file, text);
             assert_eq!(read(Some(&file)).unwrap().expose(), expected, "{text:?}");
         }
-        std::fs::write(&file, "\n").unwrap();
+        secret_file(&file, "\n");
         assert_eq!(read(Some(&file)).err().map(|failure| failure.class), Some(Class::Usage));
         assert_eq!(
             read(Some(&dir.path().join("none"))).err().map(|failure| failure.class),

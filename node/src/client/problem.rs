@@ -1,4 +1,4 @@
-//! What a node's refusals become: one line and an exit code.
+//! What a node's refusals become: one line, one more for each field that is wrong, and an exit code.
 
 use crate::exit::{Class, Failure};
 use http::StatusCode;
@@ -33,11 +33,8 @@ pub(super) fn failure(status: StatusCode, body: &[u8]) -> Failure {
     if let Some(detail) = problem.detail {
         text += &format!(": {detail}");
     }
-    let fields: Vec<_> =
-        problem.errors.iter().map(|error| format!("{}: {}", error.field, error.reason)).collect();
-    if !fields.is_empty() {
-        text += &format!(" ({})", fields.join("; "));
-    }
+    let field = |error: FieldError| printable(&format!("{}: {}", error.field, error.reason));
+    let fields: Vec<_> = problem.errors.into_iter().map(field).collect();
     let class = class(status);
     // Whoever looks after the node finds the request in its log by this.
     if let (Class::Failed, Some(id)) = (class, problem.request_id) {
@@ -46,7 +43,7 @@ pub(super) fn failure(status: StatusCode, body: &[u8]) -> Failure {
     if class == Class::NotSignedIn {
         text += "; sign in again with `conclave login`";
     }
-    Failure::new(class, printable(&text))
+    Failure::new(class, printable(&text)).with(fields)
 }
 
 /// Whether the node knows nothing of the state that the request asked for, and never will.
@@ -116,12 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn field_errors_stand_in_the_line() {
-        let errors =
-            json!([{ "field": "name", "reason": "too long" }, { "field": "domain", "reason": "taken" }]);
+    fn each_field_that_is_wrong_has_a_line() {
+        let errors = json!([{ "field": "name", "reason": "too long" }, { "field": "domain", "reason": "taken\nby\u{1b}[2J" }]);
         let failure =
             told(400, &json!({ "title": "the body is wrong", "code": "invalid_body", "errors": errors }));
-        assert_eq!(failure.text, "the body is wrong (name: too long; domain: taken)");
+        assert_eq!(failure.text, "the body is wrong");
+        assert_eq!(failure.under, ["name: too long", "domain: taken by [2J"]);
+    }
+
+    #[test]
+    fn a_detail_stands_in_the_line() {
         let failure =
             told(409, &json!({ "title": "taken", "code": "already_exists", "detail": "acme\nis there" }));
         assert_eq!(failure.text, "taken: acme is there");

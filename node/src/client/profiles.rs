@@ -59,6 +59,15 @@ pub(super) enum Credential {
         /// Until when, in seconds since the Unix epoch.
         expires: u64,
     },
+    /// As a service account, whose key stays in its file.
+    Key {
+        /// What `conclave new-key` writes.
+        key_file: PathBuf,
+        /// What is sent; nothing yet before the first request.
+        access_token: Option<String>,
+        /// Until when, in seconds since the Unix epoch.
+        expires: u64,
+    },
     /// By a personal access token, which stays in its file.
     PersonalToken {
         /// The token.
@@ -71,7 +80,7 @@ impl Credential {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Credential::Person { .. } => "person",
-            Credential::Service { .. } => "service account",
+            Credential::Service { .. } | Credential::Key { .. } => "service account",
             Credential::PersonalToken { .. } => "personal access token",
         }
     }

@@ -4,7 +4,7 @@ use super::address::{Address, Collection};
 use super::api::{Api, Ask, Part};
 use super::nouns::{Place, noun};
 use super::surroundings::Surroundings;
-use super::{password, show, values};
+use super::{password, problem, show, terminal, values};
 use crate::cli::manage::{Create, Get, Manage, One, Update, Who};
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::{Form, say};
@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 /// What a history shows.
 pub(super) const EVENT_COLUMNS: &[&str] =
     &["time", "what", "target.kind", "target.id", "actor.type", "actor.id"];
+/// The fields that have the name of a resource, the better one first.
+const NAMES: &[&str] = &["name", "username", "display_name", "user"];
 /// The nouns whose secrets can be renewed.
 const WITH_SECRET: &[&str] = &["user", "application"];
 
@@ -23,8 +25,11 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         Manage::Get(get) => self::get(get, surroundings).await,
         Manage::Create(create) => self::create(create, surroundings).await,
         Manage::Update(update) => self::update(update, surroundings).await,
-        Manage::Delete { one, revision } => {
+        Manage::Delete { one, yes, revision } => {
             let (mut api, address) = opened(&one, surroundings)?;
+            if !yes {
+                agreed(&mut api, &address, surroundings).await?;
+            }
             api.ask(Ask::plain(Method::DELETE, address.path()?).at(revision)).await?;
             say(format_args!("deleted {address}"));
             Ok(())
@@ -38,6 +43,12 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
             let body = json!({ "password": password.expose() });
             api.ask(Ask::with(Method::POST, format!("{}/password", address.path()?), body)).await?;
             say(format_args!("{address} has a new password"));
+            Ok(())
+        }
+        Manage::Lock { user, who } => {
+            let (mut api, address) = of_user(&user, &who, surroundings)?;
+            api.ask(Ask::plain(Method::POST, format!("{}/lock", address.path()?))).await?;
+            say(format_args!("{address} is locked; his sessions and tokens have ended"));
             Ok(())
         }
         Manage::Unlock { user, who } => {
@@ -69,6 +80,7 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         | Manage::Apply(_)
         | Manage::Audit(_)
         | Manage::Settings(_)
+        | Manage::NewKey(_)
         | Manage::Completions { .. } => Err(Failure::other("this command is about no single resource")),
     }
 }
@@ -157,6 +169,24 @@ async fn update(update: Update, surroundings: &Surroundings) -> Outcome<()> {
     let changed = api.ask(ask).await?;
     show::one(update.output, &changed);
     Ok(())
+}
+
+/// Lets a deletion go on only if the person agrees who sees what it takes.
+async fn agreed(api: &mut Api, address: &Address, surroundings: &Surroundings) -> Outcome<()> {
+    terminal::require_somebody(&address.to_string(), surroundings)?;
+    let there = api.ask(Ask::plain(Method::GET, address.path()?)).await?;
+    terminal::confirm(&question(address, &there)?)
+}
+
+/// What goes with a deletion; a resource is known to people by its name and not by its id.
+fn question(address: &Address, there: &Value) -> Outcome<String> {
+    let name = NAMES.iter().find_map(|field| there.get(*field).and_then(Value::as_str));
+    let name = name.map(|name| format!(" ({})", problem::printable(name))).unwrap_or_default();
+    let under = address.noun()?.under();
+    if under.is_empty() {
+        return Ok(format!("Delete {address}{name}?"));
+    }
+    Ok(format!("Delete {address}{name} with all that hangs under it: its {}?", under.join(", ")))
 }
 
 async fn switch(one: &One, verb: &'static str, surroundings: &Surroundings) -> Outcome<()> {

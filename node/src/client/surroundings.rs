@@ -1,8 +1,10 @@
-//! What the commands take from the environment of their process: read once, here.
+//! What the commands take from the surroundings of their process: variables, and whether a person sits there. Asked once,
+//! here.
 
 use crate::exit::{Class, Failure, Outcome};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Names the node whatever the profile says.
@@ -10,9 +12,22 @@ const URL: &str = "CONCLAVE_API_URL";
 /// The token that is sent whatever the profile says.
 const TOKEN: &str = "CONCLAVE_API_TOKEN";
 
-/// The variables of the process.
+/// Who can be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Terminal {
+    /// Standard input is a terminal.
+    Person,
+    /// It is none: a script runs this.
+    #[default]
+    Nobody,
+}
+
+/// Those of the process.
 #[derive(Clone, Default)]
-pub(super) struct Surroundings(BTreeMap<OsString, OsString>);
+pub(super) struct Surroundings {
+    variables: BTreeMap<OsString, OsString>,
+    terminal: Terminal,
+}
 
 impl Surroundings {
     /// Those of this process.
@@ -21,18 +36,25 @@ impl Surroundings {
         reason = "the commands are told the environment by this place alone"
     )]
     pub(super) fn gather() -> Surroundings {
-        Surroundings::of(std::env::vars_os())
+        let terminal = if std::io::stdin().is_terminal() { Terminal::Person } else { Terminal::Nobody };
+        Surroundings { terminal, ..Surroundings::of(std::env::vars_os()) }
     }
 
-    /// Those that are given.
+    /// The variables that are given, and nobody to ask.
     pub(super) fn of<T: Into<OsString>>(variables: impl IntoIterator<Item = (T, T)>) -> Surroundings {
         let pair = |(name, value): (T, T)| (name.into(), value.into());
-        Surroundings(variables.into_iter().map(pair).collect())
+        let variables = variables.into_iter().map(pair).collect();
+        Surroundings { variables, terminal: Terminal::Nobody }
+    }
+
+    /// Who can be asked.
+    pub(super) fn terminal(&self) -> Terminal {
+        self.terminal
     }
 
     fn raw(&self, name: &str) -> Option<&OsString> {
         // An empty variable is how many tools say "none".
-        self.0.get(&OsString::from(name)).filter(|value| !value.is_empty())
+        self.variables.get(&OsString::from(name)).filter(|value| !value.is_empty())
     }
 
     /// A variable that holds text.
@@ -48,7 +70,7 @@ impl Surroundings {
     /// The token that the environment gives. An empty one is refused and not taken for none: where a secret is missing,
     /// a script must not go on in the name of whoever is signed in.
     pub(super) fn token(&self) -> Outcome<Option<String>> {
-        let Some(token) = self.0.get(&OsString::from(TOKEN)) else { return Ok(None) };
+        let Some(token) = self.variables.get(&OsString::from(TOKEN)) else { return Ok(None) };
         match token.to_str() {
             Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
             Some(_) | None => {

@@ -1,5 +1,5 @@
 use super::super::profiles::{Book, Profile};
-use super::super::testing::{Reply, Server};
+use super::super::testing::{Reply, Server, secret_file};
 use super::*;
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,7 +133,7 @@ async fn a_personal_token_is_read_from_its_file_each_time() {
     profiles.change(change).unwrap();
     assert_eq!(access(&profiles).token(&http, &At(5)).await.unwrap_err().class, Class::Usage);
     for text in ["cnv_pat_1\n", "cnv_pat_2"] {
-        std::fs::write(&file, text).unwrap();
+        secret_file(&file, text);
         assert_eq!(access(&profiles).token(&http, &At(5)).await.unwrap(), text.trim_end());
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Document {
     pub(super) values: Map<String, Value>,
     /// The dotted names of those that came from elsewhere: never shown.
     pub(super) secrets: BTreeSet<String>,
+    /// Where it stands, for people.
+    pub(super) place: String,
 }
 
 /// A document as it is written.
@@ -54,14 +56,15 @@ pub(super) fn read(path: &Path, surroundings: &Surroundings) -> Outcome<Vec<Docu
     for file in files {
         for (number, written) in split(values::read(&file)?).into_iter().enumerate() {
             let place = format!("{}, document {}", file.display(), number + 1);
-            let document = document(written, &file, surroundings).map_err(|failure| Failure {
-                text: format!("{place}: {}", failure.text),
-                class: failure.class,
+            let mut document = document(written, &file, surroundings).map_err(|failure| {
+                let text = format!("{place}: {}", failure.text);
+                failure.told_as(text)
             })?;
             if let Some(other) = places.insert(document.address.clone(), place.clone()) {
                 let text = format_args!("{place}: {} stands in {other} too", document.address);
                 return Err(Failure::new(Class::Usage, text));
             }
+            document.place = place;
             documents.push(document);
         }
     }
@@ -131,7 +134,13 @@ fn document(value: Value, file: &Path, surroundings: &Surroundings) -> Outcome<D
     let mut values = Value::Object(written.values);
     references.resolve(&mut values)?;
     let Value::Object(values) = values else { return Err(wrong(&"\"values\" are no reference")) };
-    Ok(Document { address, parent: written.parent, values, secrets: references.secrets })
+    Ok(Document {
+        address,
+        parent: written.parent,
+        values,
+        secrets: references.secrets,
+        place: String::new(),
+    })
 }
 
 fn require_declarable(noun: &Noun) -> Outcome<()> {
@@ -145,7 +154,7 @@ fn require_declarable(noun: &Noun) -> Outcome<()> {
 }
 
 /// The fields by which the API names a resource and its parent.
-fn own_fields(noun: &Noun) -> Vec<&'static str> {
+pub(super) fn own_fields(noun: &Noun) -> Vec<&'static str> {
     match noun.place {
         Place::Instance => vec!["id"],
         Place::In(parent) | Place::ListedUnder(parent) => vec!["id", parent],

@@ -1,26 +1,28 @@
 //! `conclave apply`: makes the resources of a cluster be as files say.
 //!
-//! Four phases: read the files ([`documents`]), read what is there, plan ([`plan`], [`diff`]: pure), carry out. What a
-//! file does not name stays as it is, a field as well as a resource; `--prune` deletes resources, within bounds.
+//! Five phases: read the files ([`documents`]), read what is there, look for what is wrong ([`review`], [`shape`]), plan
+//! ([`plan`], [`diff`]: pure), carry out. What a file does not name stays as it is, a field as well as a resource;
+//! `--prune` deletes resources, within bounds.
 
 mod diff;
 mod documents;
 mod plan;
+mod review;
+mod shape;
 
 use super::address::{Address, Collection};
 use super::api::{Api, Ask, Part};
 use super::nouns::{Place, noun};
 use super::resources::within;
-use super::sign_in::ask_line;
 use super::surroundings::Surroundings;
+use super::terminal;
 use crate::cli::manage::Apply;
-use crate::exit::{Class, Failure, Outcome};
+use crate::exit::Outcome;
 use crate::output::say;
 use documents::Document;
 use http::Method;
 use plan::{Doing, Plan, Step};
 use serde_json::{Map, Value, json};
-use std::io::IsTerminal;
 
 /// Carries out the command.
 pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()> {
@@ -33,16 +35,20 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
         seen.push(api.find(&document.address.path()?).await?);
     }
     let extra = if apply.prune { extra(&mut api, &documents).await? } else { Vec::new() };
-    // 3. The plan.
+    // 3. What is wrong: all of it is told, and nothing is written.
+    review::require_sound(&mut api, &documents, &seen).await?;
+    // 4. The plan.
     let plan = Plan::of(&documents, seen, extra)?;
     say(plan.shown());
     if apply.plan || plan.steps.is_empty() {
         return Ok(());
     }
     if plan.deletes() > 0 && !apply.yes {
-        confirm(&plan)?;
+        let count = plan.deletes();
+        terminal::require_somebody(&count.to_string(), surroundings)?;
+        terminal::confirm(&format!("Delete {count} and do the rest?"))?;
     }
-    // 4. One step after the other.
+    // 5. One step after the other.
     perform(&mut api, &plan.steps).await
 }
 
@@ -66,24 +72,14 @@ async fn extra(api: &mut Api, documents: &[Document]) -> Outcome<Vec<Address>> {
     Ok(extra)
 }
 
-fn confirm(plan: &Plan) -> Outcome<()> {
-    let count = plan.deletes();
-    if !std::io::stdin().is_terminal() {
-        let text = format_args!("nobody can be asked whether {count} may be deleted: say --yes");
-        return Err(Failure::new(Class::Usage, text));
-    }
-    let answer = ask_line(&format!("Delete {count} and do the rest? Write yes: "))?;
-    if answer == "yes" { Ok(()) } else { Err(Failure::new(Class::Usage, "nothing was changed")) }
-}
-
 /// Carries out steps until one fails.
 async fn perform(api: &mut Api, steps: &[Step]) -> Outcome<()> {
     for (done, step) in steps.iter().enumerate() {
         let address = &step.address;
         if let Err(failure) = api.ask(request(step)?).await {
-            let (why, all) = (failure.text, steps.len());
-            let text = format_args!("{address}: {why}; {done} of {all} steps were done, and none after that");
-            return Err(Failure::new(failure.class, text));
+            let (why, all) = (&failure.text, steps.len());
+            let text = format!("{address}: {why}; {done} of {all} steps were done, and none after that");
+            return Err(failure.told_as(text));
         }
         say(format_args!("{} {address}", step.doing.done()));
     }
@@ -94,24 +90,28 @@ fn request(step: &Step) -> Outcome<Ask> {
     let address = &step.address;
     match &step.doing {
         Doing::Make { values, parent } => {
-            let noun = address.noun()?;
-            let mut body: Map<String, Value> = values.clone();
-            let own = match noun.place {
-                Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
-                Place::Under(_, key) => key,
-            };
-            body.insert(own.to_owned(), json!(address.id));
-            if let (Place::In(field), Some(parent)) = (noun.place, parent) {
-                body.insert(field.to_owned(), json!(parent));
-            }
-            let path = Collection { noun, parent: address.parent.clone() }.path()?;
-            Ok(Ask::with(Method::POST, path, Value::Object(body)))
+            let path = Collection { noun: address.noun()?, parent: address.parent.clone() }.path()?;
+            Ok(Ask::with(Method::POST, path, body(address, parent.as_deref(), values.clone())?))
         }
         Doing::Change { patch, revision } => {
             Ok(Ask::with(Method::PATCH, address.path()?, patch.clone()).at(*revision))
         }
         Doing::Delete => Ok(Ask::plain(Method::DELETE, address.path()?)),
     }
+}
+
+/// What makes a resource: its values, its id, and what it hangs under if its path does not say so.
+fn body(address: &Address, parent: Option<&str>, mut values: Map<String, Value>) -> Outcome<Value> {
+    let noun = address.noun()?;
+    let own = match noun.place {
+        Place::Instance | Place::In(_) | Place::ListedUnder(_) => "id",
+        Place::Under(_, key) => key,
+    };
+    values.insert(own.to_owned(), json!(address.id));
+    if let (Place::In(field), Some(parent)) = (noun.place, parent) {
+        values.insert(field.to_owned(), json!(parent));
+    }
+    Ok(Value::Object(values))
 }
 
 #[cfg(test)]

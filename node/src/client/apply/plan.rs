@@ -131,7 +131,7 @@ fn step(document: &Document, there: Option<Value>) -> Outcome<Option<Step>> {
 }
 
 /// A value that is to be absent is not sent with what is made.
-fn without_nulls(values: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn without_nulls(values: &Map<String, Value>) -> Map<String, Value> {
     let field = |(name, value): (&String, &Value)| match value {
         Value::Null => None,
         Value::Object(inner) => Some((name.clone(), Value::Object(without_nulls(inner)))),

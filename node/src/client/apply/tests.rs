@@ -1,6 +1,7 @@
 use super::super::testing::{Reply, Server};
 use super::*;
 use crate::cli::manage::Who;
+use crate::exit::Class;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -8,6 +9,7 @@ use std::sync::Mutex;
 /// A node that keeps resources by their paths, and refuses the name "bad".
 async fn node() -> Server {
     let kept = Mutex::new(BTreeMap::<String, Value>::new());
+    let description = api_management::openapi::describe(&api_management::routes());
     Server::start(move |asked| {
         let mut kept = kept.lock().unwrap();
         let path = asked.path.clone();
@@ -34,6 +36,7 @@ async fn node() -> Server {
                 Some(_) => Reply::json(200, Value::Null),
                 None => Reply::problem(404, "not_found"),
             },
+            _ if path == "/api/openapi.json" => Reply::json(200, description.clone()),
             _ if asked.query.contains("limit") => {
                 let within = |key: &&String| key.rsplit_once('/').is_some_and(|(above, _)| above == path);
                 let items: Vec<_> = kept.keys().filter(within).map(|key| kept[key].clone()).collect();
@@ -68,7 +71,7 @@ fn shop() -> Value {
     json!([
         { "kind": "role", "id": "admin", "parent": "shop", "values": { "display_name": "Admin" } },
         { "kind": "project", "id": "shop", "parent": "acme", "values": { "name": "Shop" } },
-        { "kind": "organization", "id": "acme", "values": { "name": "Acme" } },
+        { "kind": "organization", "id": "acme", "values": { "name": "Acme", "domain": "acme.example" } },
     ])
 }
 
@@ -100,6 +103,53 @@ async fn a_plan_writes_nothing() {
 }
 
 #[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_before_anything_is_written() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let mut wrong = shop();
+    wrong[0]["values"]["dispaly_name"] = json!("Admin");
+    wrong[1]["parent"] = json!("acmee");
+    wrong[2]["values"] = json!({ "name": "Acme" });
+    let roles = json!({ "user": "ada", "roles": ["admin", "amdin"] });
+    wrong
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "kind": "authorization", "id": "x", "parent": "shop", "values": roles }));
+    let expected = [
+        "document 1: role shop/admin: dispaly_name: there is no such field; the nearest is \"display_name\"",
+        "document 2: project shop: organization: organization acmee stands neither in the files nor on the node, or is \
+         not for this caller to see",
+        "document 3: organization acme: domain: it is missing",
+        "document 4: authorization x: roles[1]: role shop/amdin stands neither in the files nor on the node, or is not \
+         for this caller to see",
+    ];
+    for plan in [true, false] {
+        let how = if plan { |apply: &mut Apply| apply.plan = true } else { |_: &mut Apply| {} };
+        let failure = applied(&server, dir.path(), wrong.clone(), how).await.unwrap_err();
+        assert_eq!(failure.class, Class::Usage);
+        assert_eq!(failure.text, "4 things in the files are wrong, and nothing was changed");
+        let told: Vec<_> = failure.under.iter().map(|line| line.split_once(", ").unwrap()).collect();
+        assert!(told.iter().all(|(file, _)| file.ends_with("all.json")), "{told:?}");
+        assert_eq!(told.iter().map(|(_, line)| *line).collect::<Vec<_>>(), expected);
+    }
+    assert!(writes(&server, 0).is_empty());
+}
+
+#[tokio::test]
+async fn of_what_is_there_a_file_may_name_a_part_and_refer_to_it() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    applied(&server, dir.path(), shop(), |_| {}).await.unwrap();
+    let part = json!([
+        { "kind": "project", "id": "shop", "parent": "acme", "values": { "role_check": true } },
+        {
+            "kind": "authorization", "id": "x", "parent": "shop",
+            "values": { "user": "ada", "roles": ["admin"], "grant": null },
+        },
+    ]);
+    let written = applied(&server, dir.path(), part, |_| {}).await.unwrap();
+    assert_eq!(written, ["PATCH /api/v1/projects/shop", "POST /api/v1/authorizations"]);
+}
+
+#[tokio::test]
 async fn the_first_error_ends_it() {
     let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
     let mut bad = shop();
@@ -119,8 +169,11 @@ async fn pruning_deletes_what_no_file_names_and_only_when_told() {
     let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
     let mut more = shop();
     let all = more.as_array_mut().unwrap();
-    all.push(json!({ "kind": "role", "id": "old", "parent": "shop", "values": {} }));
-    all.push(json!({ "kind": "project", "id": "foreign", "parent": "other", "values": {} }));
+    all.push(json!({ "kind": "role", "id": "old", "parent": "shop", "values": { "display_name": "Old" } }));
+    all.push(
+        json!({ "kind": "project", "id": "foreign", "parent": "other", "values": { "name": "Foreign" } }),
+    );
+    all.push(json!({ "kind": "organization", "id": "other", "values": { "name": "Other", "domain": "other.example" } }));
     applied(&server, dir.path(), more, |_| {}).await.unwrap();
     assert!(applied(&server, dir.path(), shop(), |_| {}).await.unwrap().is_empty());
     let yes = |apply: &mut Apply| (apply.prune, apply.yes) = (true, true);

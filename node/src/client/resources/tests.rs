@@ -1,4 +1,4 @@
-use super::super::testing::{Reply, Server};
+use super::super::testing::{Reply, Server, secret_file};
 use super::*;
 use crate::cli::{Cli, Command};
 use clap::Parser;
@@ -48,12 +48,13 @@ async fn each_command_is_one_request() {
             json!({ "kind": { "human": { "nick_name": null } } }),
         ),
         (
-            &["delete", "role", "admin", "--parent", "shop"],
+            &["delete", "role", "admin", "--parent", "shop", "--yes"],
             "DELETE /api/v1/projects/shop/roles/admin",
             Value::Null,
         ),
         (&["activate", "user", "ada"], "POST /api/v1/users/ada/activate", Value::Null),
         (&["deactivate", "application", "web"], "POST /api/v1/applications/web/deactivate", Value::Null),
+        (&["lock", "ada"], "POST /api/v1/users/ada/lock", Value::Null),
         (&["unlock", "ada"], "POST /api/v1/users/ada/unlock", Value::Null),
         (&["new-secret", "application", "web"], "POST /api/v1/applications/web/secret", Value::Null),
     ] {
@@ -86,11 +87,37 @@ async fn a_list_is_asked_for_by_filter_and_order() {
 async fn a_password_is_read_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("password");
-    std::fs::write(&file, "correct horse\n").unwrap();
+    secret_file(&file, "correct horse\n");
     let line = ["set-password", "ada", "--password-file", file.to_str().unwrap()];
     let expected =
         ("POST /api/v1/users/ada/password".to_owned(), String::new(), json!({ "password": "correct horse" }));
     assert_eq!(asked(&line).await.unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_nothing_is_deleted_without_yes() {
+    for line in [&["delete", "user", "ada"][..], &["delete", "user", "ada", "--revision", "3"]] {
+        let failure = asked(line).await.unwrap_err();
+        assert_eq!(failure.class, Class::Usage);
+        assert_eq!(failure.text, "nobody can be asked whether user ada may be deleted: say --yes");
+    }
+}
+
+#[test]
+fn whoever_is_asked_sees_what_a_deletion_takes() {
+    for (kind, id, there, expected) in [
+        ("role", "shop/admin", json!({ "display_name": "Admin" }), "Delete role shop/admin (Admin)?"),
+        ("user-metadata", "ada/size", json!({ "value": "NDI=" }), "Delete user-metadata ada/size?"),
+        (
+            "group",
+            "team",
+            json!({ "name": "The\u{1b}[2J team" }),
+            "Delete group team (The [2J team) with all that hangs under it: its members?",
+        ),
+    ] {
+        let address = Address::read(noun(kind).unwrap(), id, None).unwrap();
+        assert_eq!(question(&address, &there).unwrap(), expected);
+    }
 }
 
 #[tokio::test]
@@ -111,6 +138,7 @@ async fn what_makes_no_sense_asks_nothing() {
         &["new-secret", "project", "shop"],
         &["delete", "user"],
         &["delete", "role", "admin"],
+        &["delete", "role", "admin", "--yes"],
         &["create", "user", "--file", "missing.json"],
         &["create", "user", "--file", "missing.yaml"],
     ] {

@@ -8,11 +8,13 @@ mod loopback;
 mod request;
 
 use super::http::Http;
+use super::key_file;
 use super::oauth::{self, Grant, Issuer};
 use super::problem;
 use super::profiles::{Book, Credential, DEFAULT, Profile, Profiles, require_name};
+use super::secret_file;
 use super::surroundings::Surroundings;
-use super::values::{read_text, without_line_end};
+use super::values::without_line_end;
 use crate::cli::manage::{Login, ProfileCommand, Who};
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
@@ -23,7 +25,6 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use loopback::Loopback;
 use raft::Clock;
 use request::Asked;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where a node is that was begun without options.
@@ -37,13 +38,17 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
     let name = login.profile.clone().unwrap_or_else(|| DEFAULT.to_owned());
     require_name(&name)?;
     let known = profiles.read()?.profiles.get(&name).map(|profile| profile.url.clone());
-    let http = Http::of(login.url.as_deref().or(known.as_deref()).unwrap_or(URL))?;
+    let key = login.key_file.as_deref().map(key_file::read).transpose()?;
+    let of_key = key.as_ref().and_then(|key| key.issuer.as_deref());
+    let http = Http::of(login.url.as_deref().or(of_key).or(known.as_deref()).unwrap_or(URL))?;
+    key.map_or(Ok(()), |key| key.require_issuer(&http.base))?;
     let issuer = oauth::discover(&http).await?;
-    let credential = match (&login.client_secret_file, &login.token_file) {
-        (Some(file), _) => service(&http, &issuer, file).await?,
-        (None, Some(file)) => personal(&http, file).await?,
-        (None, None) if login.no_browser => person_elsewhere(&http, &issuer).await?,
-        (None, None) => person(&http, &issuer, surroundings).await?,
+    let credential = match (&login.client_secret_file, &login.key_file, &login.token_file) {
+        (Some(file), _, _) => service(&http, &issuer, file).await?,
+        (None, Some(file), _) => by_key(&http, &issuer, file).await?,
+        (None, None, Some(file)) => personal(&http, file).await?,
+        (None, None, None) if login.no_browser => person_elsewhere(&http, &issuer).await?,
+        (None, None, None) => person(&http, &issuer, surroundings).await?,
     };
     let kind = credential.name();
     profiles.change(|book| {
@@ -59,9 +64,9 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
 /// The token is tried at once: whoever took the wrong file learns it now.
 async fn personal(http: &Http, file: &Path) -> Outcome<Credential> {
     let token_file = absolute(file)?;
-    let token = read_text(&token_file)?;
+    let token = secret_file::read(&token_file)?;
     let mut bearer =
-        HeaderValue::from_str(&format!("Bearer {}", without_line_end(&token))).map_err(|_| {
+        HeaderValue::from_str(&format!("Bearer {}", without_line_end(token.expose()))).map_err(|_| {
             let text = format_args!("{} holds no token: it is no ASCII text", token_file.display());
             Failure::new(Class::NotSignedIn, text)
         })?;
@@ -84,6 +89,15 @@ async fn service(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credentia
     let granted = oauth::tokens(http, issuer, Grant::Service(&secret)).await?;
     let expires = now().saturating_add(granted.expires_in);
     Ok(Credential::Service { secret_file, access_token: Some(granted.access_token), expires })
+}
+
+/// The key is tried at once, as a secret is.
+async fn by_key(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credential> {
+    let path = absolute(file)?;
+    let assertion = key_file::read(&path)?.assertion(&issuer.issuer, now()).await?;
+    let granted = oauth::tokens(http, issuer, Grant::Assertion(&assertion)).await?;
+    let expires = now().saturating_add(granted.expires_in);
+    Ok(Credential::Key { key_file: path, access_token: Some(granted.access_token), expires })
 }
 
 async fn person(http: &Http, issuer: &Issuer, surroundings: &Surroundings) -> Outcome<Credential> {
@@ -200,15 +214,6 @@ fn listed(book: &Book) -> Vec<[String; 4]> {
         [mark.to_owned(), name.clone(), profile.url.clone(), kind.to_owned()]
     };
     book.profiles.iter().map(row).collect()
-}
-
-/// Asks a person a question on the terminal.
-pub(super) fn ask_line(question: &str) -> Outcome<String> {
-    let mut err = std::io::stderr();
-    let _ = write!(err, "{question}").and_then(|()| err.flush());
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(Failure::other)?;
-    Ok(line.trim().to_owned())
 }
 
 #[cfg(test)]

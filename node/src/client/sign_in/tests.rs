@@ -1,4 +1,4 @@
-use super::super::testing::{Reply, Server};
+use super::super::testing::{Reply, Server, secret_file};
 use super::*;
 use serde_json::json;
 
@@ -20,11 +20,69 @@ async fn node() -> Server {
         "/oauth/v2/token" if asked.body.contains("client_secret=right") => {
             Reply::json(200, json!({ "access_token": "at", "token_type": "Bearer", "expires_in": 600 }))
         }
+        "/oauth/v2/token" if signed_by_robot(asked) => {
+            Reply::json(200, json!({ "access_token": "kt", "token_type": "Bearer", "expires_in": 600 }))
+        }
         "/oauth/v2/token" => Reply::json(401, json!({ "error": "invalid_client" })),
         "/oauth/v2/revoke" => Reply::json(200, json!({})),
         _ => Reply::problem(404, "not_found"),
     })
     .await
+}
+
+/// Whether the body of a request is the JWT profile grant, with an assertion of `robot`'s for this issuer.
+fn signed_by_robot(asked: &crate::client::testing::Asked) -> bool {
+    let form: std::collections::BTreeMap<_, _> =
+        form_urlencoded::parse(asked.body.as_bytes()).into_owned().collect();
+    let Some(assertion) = form.get("assertion") else { return false };
+    let part = assertion.split('.').nth(1).and_then(crypto::unb64url).unwrap_or_default();
+    let claims: serde_json::Value = serde_json::from_slice(&part).unwrap_or_default();
+    form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        && (&claims["iss"], &claims["sub"], &claims["aud"])
+            == (&json!("robot"), &json!("robot"), &json!(asked.base))
+}
+
+fn by_key(url: Option<&str>, file: &Path) -> Login {
+    Login {
+        url: url.map(str::to_owned),
+        profile: None,
+        no_browser: false,
+        client_secret_file: None,
+        key_file: Some(file.to_owned()),
+        token_file: None,
+    }
+}
+
+#[tokio::test]
+async fn a_service_account_signs_in_by_its_key_which_stays_in_its_file() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let file = dir.path().join("key.json");
+    let made = crypto::SigningKey::generate(crypto::Alg::Es256).unwrap();
+    key_file::write_new(&file, &made, "robot", &server.base).unwrap();
+    for url in [Some(server.base.as_str()), None] {
+        login(by_key(url, &file), &home(dir.path())).await.unwrap();
+        let text = std::fs::read_to_string(dir.path().join("conclave/profiles.toml")).unwrap();
+        assert!(text.contains("access_token = \"kt\"") && text.contains("key.json"), "{text}");
+        assert!(!text.contains("PRIVATE"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_somebody_else_or_for_elsewhere_makes_no_profile() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let made = crypto::SigningKey::generate(crypto::Alg::Es256).unwrap();
+    for (user, issuer, class) in [
+        ("mallory", server.base.as_str(), Class::NotSignedIn),
+        ("robot", "https://elsewhere.example", Class::Usage),
+    ] {
+        let file = dir.path().join(format!("{user}.json"));
+        key_file::write_new(&file, &made, user, issuer).unwrap();
+        let failure = login(by_key(Some(&server.base), &file), &home(dir.path())).await.unwrap_err();
+        assert_eq!(failure.class, class, "{user}: {}", failure.text);
+    }
+    let none = by_key(Some(&server.base), &dir.path().join("none.json"));
+    assert_eq!(login(none, &home(dir.path())).await.unwrap_err().class, Class::Usage);
+    assert!(!dir.path().join("conclave/profiles.toml").exists());
 }
 
 fn as_service(server: &Server, file: &Path) -> Login {
@@ -33,6 +91,7 @@ fn as_service(server: &Server, file: &Path) -> Login {
         profile: None,
         no_browser: false,
         client_secret_file: Some(file.to_owned()),
+        key_file: None,
         token_file: None,
     }
 }
@@ -41,7 +100,7 @@ fn as_service(server: &Server, file: &Path) -> Login {
 async fn a_service_account_signs_in_and_its_secret_stays_in_its_file() {
     let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
     let file = dir.path().join("secret.json");
-    std::fs::write(&file, "{\"client_id\":\"boot\",\"client_secret\":\"right\"}\n").unwrap();
+    secret_file(&file, "{\"client_id\":\"boot\",\"client_secret\":\"right\"}\n");
     login(as_service(&server, &file), &home(dir.path())).await.unwrap();
     let text = std::fs::read_to_string(dir.path().join("conclave/profiles.toml")).unwrap();
     assert!(text.contains("current = \"default\"") && text.contains("access_token = \"at\""), "{text}");
@@ -57,7 +116,7 @@ async fn a_wrong_secret_makes_no_profile() {
         ("{\"client_id\":\"boot\"}", Class::Usage),
         ("secret", Class::Usage),
     ] {
-        std::fs::write(&file, text).unwrap();
+        secret_file(&file, text);
         let failure = login(as_service(&server, &file), &home(dir.path())).await.unwrap_err();
         assert_eq!(failure.class, class, "{text}: {}", failure.text);
     }

@@ -5,7 +5,8 @@ use serde_json::json;
 fn document(kind: &str, id: &str, parent: Option<&str>, values: Value) -> Document {
     let address = Address::read(noun(kind).unwrap(), id, parent).unwrap();
     let values = values.as_object().unwrap().clone();
-    Document { address, parent: parent.map(str::to_owned), values, secrets: BTreeSet::new() }
+    let (parent, place) = (parent.map(str::to_owned), "x.json, document 1".to_owned());
+    Document { address, parent, values, secrets: BTreeSet::new(), place }
 }
 
 fn address(kind: &str, id: &str, parent: Option<&str>) -> Address {

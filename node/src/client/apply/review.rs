@@ -1,0 +1,193 @@
+//! What is wrong with documents, all of it at once and before the first write: shapes ([`shape`](super::shape)) and what
+//! documents refer to.
+
+use super::super::address::Address;
+use super::super::api::{Api, Ask};
+use super::super::nouns::noun;
+use super::super::problem::printable;
+use super::documents::{Document, own_fields};
+use super::plan::without_nulls;
+use super::shape::{Description, Extent, Fault, unknown};
+use crate::exit::{Class, Failure, Outcome};
+use http::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Where a node describes its API.
+const DESCRIPTION: &str = "/api/openapi.json";
+
+/// Refuses documents that the node would not take; `seen` has what is there of each.
+pub(super) async fn require_sound(
+    api: &mut Api,
+    documents: &[Document],
+    seen: &[Option<Value>],
+) -> Outcome<()> {
+    let description = Description(api.ask(Ask::plain(Method::GET, DESCRIPTION)).await?);
+    let mut known: BTreeMap<Address, bool> =
+        documents.iter().map(|document| (document.address.clone(), true)).collect();
+    let mut lines = Vec::new();
+    for (document, there) in documents.iter().zip(seen) {
+        let shape = description.of(document.address.noun()?)?;
+        let mut faults = misshapen(&description, shape, document, there.as_ref())?;
+        let built_in = shape.map(|shape| description.examples(shape, "roles")).unwrap_or_default();
+        for reference in references(document, there.as_ref(), &built_in)? {
+            if !is_there(api, &mut known, &reference.to).await? {
+                faults.push(Fault { field: reference.field, why: reference.why });
+            }
+        }
+        let Document { place, address, .. } = document;
+        let line = |fault: Fault| printable(&format!("{place}: {address}: {}: {}", fault.field, fault.why));
+        lines.extend(faults.into_iter().map(line));
+    }
+    let wrong = match lines.len() {
+        0 => return Ok(()),
+        1 => "1 thing in the files is".to_owned(),
+        many => format!("{many} things in the files are"),
+    };
+    Err(Failure::new(Class::Usage, format_args!("{wrong} wrong, and nothing was changed")).with(lines))
+}
+
+/// What is wrong with the values of a document: all that it needs are looked at if it is made, and those that it has if it
+/// is there.
+fn misshapen(
+    description: &Description,
+    shape: Option<&Value>,
+    document: &Document,
+    there: Option<&Value>,
+) -> Outcome<Vec<Fault>> {
+    let Some(shape) = shape else { return Ok(Vec::new()) };
+    let extent = if there.is_some() { Extent::Part } else { Extent::Whole };
+    let values = without_nulls(&document.values);
+    let body = super::body(&document.address, document.parent.as_deref(), values)?;
+    Ok(description.faults(shape, &body, extent, &own_fields(document.address.noun()?)))
+}
+
+/// Something that has to be there.
+#[derive(Debug, PartialEq, Eq)]
+struct Reference {
+    /// By which field.
+    field: String,
+    /// What.
+    to: Address,
+    /// What is said if it is not.
+    why: String,
+}
+
+/// What a document refers to that `there` does not already: its parent, and roles. The rest is the node's to look after,
+/// since a caller need not see all that he may name.
+fn references(document: &Document, there: Option<&Value>, built_in: &[&str]) -> Outcome<Vec<Reference>> {
+    let of = document.address.noun()?;
+    let neither = |to: Address, field: String| {
+        let why =
+            format!("{to} stands neither in the files nor on the node, or is not for this caller to see");
+        Reference { field, to, why }
+    };
+    // By a grant the roles of somebody else's project are given: what is known of it is the grant.
+    if let (true, Some(grant)) =
+        (of.word == "authorization", document.values.get("grant").and_then(Value::as_str))
+    {
+        let to = Address::read(noun("project-grant")?, grant, None)?;
+        return Ok(if there.is_some() { Vec::new() } else { vec![neither(to, "grant".to_owned())] });
+    }
+    let mut found = Vec::new();
+    if let (Some(above), Some(parent), None) = (of.parent(), &document.parent, there) {
+        found.push(neither(Address::read(noun(above)?, parent, None)?, above.to_owned()));
+    }
+    for (number, role) in new_roles(document, there) {
+        let field = format!("roles[{number}]");
+        match (of.word, &document.parent) {
+            ("authorization" | "project-grant", Some(project)) => {
+                found.push(neither(Address::read(noun("role")?, role, Some(project))?, field));
+            }
+            ("administrator", _) if !built_in.contains(&role) && looks_built_in(role) => {
+                let to = Address::read(noun("custom-role")?, role, None)?;
+                found.push(Reference { field, to, why: unknown("role", role, built_in) });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The roles of a document, with their places in it, that the resource does not have yet.
+fn new_roles<'d>(document: &'d Document, there: Option<&'d Value>) -> impl Iterator<Item = (usize, &'d str)> {
+    let had = move |role: &str| {
+        let roles = there.and_then(|there| there.get("roles")).and_then(Value::as_array);
+        roles.is_some_and(|roles| roles.iter().any(|had| had.as_str() == Some(role)))
+    };
+    let roles = document.values.get("roles").and_then(Value::as_array).into_iter().flatten().enumerate();
+    // An empty one has been told of already.
+    let roles =
+        roles.filter_map(|(number, role)| Some((number, role.as_str().filter(|role| !role.is_empty())?)));
+    roles.filter(move |(_, role)| !had(role))
+}
+
+/// Whether a name is written as the built-in ones are. A role of one's own need not be visible to whoever may give it.
+fn looks_built_in(role: &str) -> bool {
+    role.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+async fn is_there(api: &mut Api, known: &mut BTreeMap<Address, bool>, address: &Address) -> Outcome<bool> {
+    if let Some(found) = known.get(address) {
+        return Ok(*found);
+    }
+    let found = api.find(&address.path()?).await?.is_some();
+    known.insert(address.clone(), found);
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    fn document(kind: &str, id: &str, parent: Option<&str>, values: Value) -> Document {
+        let address = Address::read(noun(kind).unwrap(), id, parent).unwrap();
+        let values = values.as_object().unwrap().clone();
+        let (parent, place) = (parent.map(str::to_owned), "x.json, document 1".to_owned());
+        Document { address, parent, values, secrets: BTreeSet::new(), place }
+    }
+
+    fn referred(document: &Document, there: Option<&Value>) -> Vec<String> {
+        let found = references(document, there, &["IAM_OWNER", "ORG_OWNER"]).unwrap();
+        found.into_iter().map(|reference| format!("{} {}", reference.field, reference.to)).collect()
+    }
+
+    #[test]
+    fn a_document_refers_to_its_parent_and_to_roles() {
+        for (document, expected) in [
+            (document("organization", "acme", None, json!({})), &[][..]),
+            (document("project", "shop", Some("acme"), json!({})), &["organization organization acme"]),
+            (document("role", "admin", Some("shop"), json!({})), &["project project shop"]),
+            (document("member", "ada", Some("team"), json!({})), &["group group team"]),
+            (
+                document("authorization", "a", Some("shop"), json!({ "roles": ["x", 7, ""] })),
+                &["project project shop", "roles[0] role shop/x"],
+            ),
+            (
+                document("project-grant", "g", Some("shop"), json!({ "roles": ["x"] })),
+                &["project project shop", "roles[0] role shop/x"],
+            ),
+            (
+                document("authorization", "a", Some("shop"), json!({ "roles": ["x"], "grant": "g" })),
+                &["grant project-grant g"],
+            ),
+            (
+                document("administrator", "a", None, json!({ "roles": ["ORG_OWNER", "ORG_OWNR", "ops"] })),
+                &["roles[1] custom-role ORG_OWNR"],
+            ),
+        ] {
+            assert_eq!(referred(&document, None), expected, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_looked_for() {
+        let there = json!({ "project": "shop", "roles": ["x"] });
+        let authorization = document("authorization", "a", Some("shop"), json!({ "roles": ["y", "x"] }));
+        assert_eq!(referred(&authorization, Some(&there)), ["roles[0] role shop/y"]);
+        let by_grant = document("authorization", "a", Some("shop"), json!({ "roles": ["y"], "grant": "g" }));
+        assert!(referred(&by_grant, Some(&there)).is_empty());
+    }
+}

@@ -72,11 +72,21 @@ text! {
 impl<const N: usize> Name<N> {
     /// Parses a name.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let length = text.chars().count();
-        if length == 0 || length > N || text.trim() != text || text.chars().any(char::is_control) {
-            return Err(Invalid(
-                "a name has no control characters, no space at its ends and is not too long",
-            ));
+        if text.is_empty() {
+            return Err(Invalid("it is empty"));
+        }
+        if text.chars().count() > N {
+            return Err(Invalid(match N {
+                200 => "it is longer than 200 characters",
+                500 => "it is longer than 500 characters",
+                _ => "it is too long",
+            }));
+        }
+        if text.trim() != text {
+            return Err(Invalid("it begins or ends with white space"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Invalid("it has a control character in it"));
         }
         Ok(Name(text.into()))
     }

@@ -18,6 +18,8 @@ pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 pub const SIGNING_STALENESS_MAX: Duration = Duration::from_secs(5);
 /// How old a published key set may be.
 pub const KEY_SET_STALENESS_MAX: Duration = Duration::from_secs(60);
+/// The longest new password, in characters: hashing must have an end.
+pub const PASSWORD_CHARS_MAX: usize = 200;
 /// Password hashes at once: each takes a core for tens of milliseconds and 19 MiB.
 pub const PASSWORD_BUFFERS: usize = 2;
 /// Password checks that may wait for a hash; beyond, the answer is 503.

@@ -9,6 +9,7 @@ use crate::form::{object, shown, typed};
 use crate::noun::already_done;
 use crate::route::Route;
 use crate::schema;
+use api_core::limits::PASSWORD_CHARS_MAX;
 use api_core::secrets;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -102,9 +103,6 @@ struct NewPassword {
     #[schemars(length(min = 1, max = 200))]
     password: String,
 }
-
-/// The longest password, in characters: hashing must have an end.
-const PASSWORD_CHARS_MAX: usize = 200;
 
 async fn set_password(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {
     let body = body?;

@@ -1,6 +1,7 @@
 //! Administrators: who may govern what. One entry a user and place.
 
 use crate::change;
+use crate::credential::throttle::Throttle;
 use crate::encoding::{self, Stored};
 use crate::envelope::{Caller, Subject};
 use crate::id::{Hash, Id, hex};
@@ -13,13 +14,15 @@ use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
 use crate::several::Several;
-use crate::tables::Fault;
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// How many entries other organizations than his own may give a user: so many of [`ENTRIES_MAX`] are out of strangers' reach.
+const ENTRIES_FROM_OUTSIDE_MAX: usize = ENTRIES_MAX / 2;
 
 /// A user's administrator roles at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
@@ -192,7 +195,11 @@ impl Resource for Administrator {
             }
             let user = optional(change.reader.existing::<User>(&after.user))?.ok_or(Refusal::NoSuchUser)?;
             if user.state != State::Active {
-                return Err(Refusal::UserNotActive.into());
+                // Whose users these are not learns of nobody whether he is switched off.
+                let home = Within::Organization(user.parent.clone());
+                let is_home =
+                    after.within == Within::Instance || path(&change.reader, &after.within)?.contains(&home);
+                return Err(if is_home { Refusal::UserNotActive } else { Refusal::NoSuchUser }.into());
             }
             // Those that are switched off count too: `entries` looks at so many, and must see every one that serves.
             let is_new = !change.reader.is_taken::<Administrator>(change.id)?;
@@ -212,16 +219,13 @@ impl Resource for Administrator {
         }
         let was = change.before.is_some_and(Administrator::owns_instance);
         let stays = change.after.is_some_and(Administrator::owns_instance);
-        let is_his = |user: &Record<User>| Ok(change.before.is_some_and(|before| before.user == user.id));
+        let is_his = |user: &Record<User>| change.before.is_some_and(|before| before.user == user.id);
         if was && !stays && !is_owned_without(&change.reader, is_his)? {
             return Err(Refusal::LastOwner.into());
         }
         Ok(())
     }
 }
-
-/// How many entries other organizations than his own may give a user: so many of [`ENTRIES_MAX`] are out of strangers' reach.
-const ENTRIES_FROM_OUTSIDE_MAX: usize = ENTRIES_MAX / 2;
 
 /// Whether an entry comes from outside a user's organization, and others have given him as many as they may.
 fn is_crowded(reader: &Reader<'_>, new: &Administrator, home: &Id, had: &[Id]) -> Run<bool> {
@@ -300,20 +304,27 @@ pub fn has_owner(reader: &Reader<'_>) -> Run<bool> {
     Ok(false)
 }
 
-/// Whether anybody but those set apart owns the instance and can sign in.
-pub fn is_owned_without(
-    reader: &Reader<'_>,
-    apart: impl Fn(&Record<User>) -> Result<bool, Fault>,
-) -> Run<bool> {
+/// Whether anybody but those set apart owns the instance and can sign in: a locked owner can't.
+pub fn is_owned_without(reader: &Reader<'_>, apart: impl Fn(&Record<User>) -> bool) -> Run<bool> {
     for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
             && entry.state == State::Active
             && entry.spec.owns_instance()
             && let Some(user) = optional(reader.live::<User>(&entry.spec.user))?
-            && !apart(&user)?
+            && !apart(&user)
+            && !reader.row::<Throttle>(&user.id)?.is_some_and(|throttle| throttle.is_locked())
         {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Refuses if a user owns the instance and nobody else does who can sign in.
+pub fn require_owner_besides(reader: &Reader<'_>, user: &Id) -> Run<()> {
+    let owns = entries(reader, user)?.iter().any(Administrator::owns_instance);
+    if owns && !is_owned_without(reader, |other| other.id == *user)? {
+        return Err(Refusal::LastOwner.into());
+    }
+    Ok(())
 }

@@ -44,10 +44,10 @@ impl Resource for Authorization {
     type Parent = Project;
     type Birth = ();
     fn under(&self, reader: &Reader<'_>, project: &Id) -> Run<Within> {
-        match &self.grant {
-            Some(grant) => Ok(Within::ProjectGrant(grant.clone())),
-            None => Project::within(reader, project),
-        }
+        let Some(id) = &self.grant else { return Project::within(reader, project) };
+        // Of another project it is no place for this authorization: what there is of others is nobody's to learn here.
+        let grant = reader.find::<ProjectGrant>(id)?.filter(|grant| grant.parent == *project);
+        grant.map(|grant| Within::ProjectGrant(grant.id)).ok_or(Refusal::NotFound.into())
     }
     fn indexes(&self, to: &mut Indexes<'_>) {
         let name = match &self.grant {
@@ -69,11 +69,15 @@ impl Resource for Authorization {
         if change.before.is_some_and(|before| before.grant != after.grant) {
             return Err(Refusal::GrantFixed.into());
         }
-        let user = optional(change.reader.existing::<User>(&after.user))?.ok_or(Refusal::NoSuchUser)?;
         let grant = match &after.grant {
-            Some(grant) => Some(received(&change.reader, change.parent, grant, &user.parent)?),
+            Some(id) => Some(change.reader.existing::<ProjectGrant>(id)?.spec),
             None => None,
         };
+        // By a grant its receiver's own users are given roles: there are no others for him.
+        let user = optional(change.reader.existing::<User>(&after.user))?;
+        let is_his =
+            |user: &Record<User>| grant.as_ref().is_none_or(|grant| grant.organization == user.parent);
+        user.filter(is_his).ok_or(Refusal::NoSuchUser)?;
         for role in &after.roles {
             let is_granted = grant.as_ref().is_none_or(|grant| grant.roles.contains(role));
             if !is_granted || !has_role(&change.reader, change.parent, role)? {
@@ -82,15 +86,6 @@ impl Resource for Authorization {
         }
         Ok(())
     }
-}
-
-/// A grant of the project to this organization. Another one's is not there for it.
-fn received(reader: &Reader<'_>, project: &Id, grant: &Id, organization: &Id) -> Run<ProjectGrant> {
-    let record = optional(reader.existing::<ProjectGrant>(grant))?.ok_or(Refusal::NoSuchGrant)?;
-    if record.parent != *project || record.spec.organization != *organization {
-        return Err(Refusal::NoSuchGrant.into());
-    }
-    Ok(record.spec)
 }
 
 /// The roles that a user holds in a project, as they stand: each with the organization that gives it. A role that was

@@ -45,10 +45,8 @@ impl Resource for Organization {
     fn check(change: &Change<'_, Self>) -> Run<()> {
         // Its people go with it: one of another organization must still own the instance, unless nobody did.
         if change.needs_an_owner_left() {
-            let is_inside = |user: &Record<User>| Ok(user.parent == *change.id);
-            if is_owned_without(&change.reader, |_| Ok(false))?
-                && !is_owned_without(&change.reader, is_inside)?
-            {
+            let is_inside = |user: &Record<User>| user.parent == *change.id;
+            if is_owned_without(&change.reader, |_| false)? && !is_owned_without(&change.reader, is_inside)? {
                 return Err(Refusal::LastOwner.into());
             }
         }

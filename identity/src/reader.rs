@@ -66,7 +66,8 @@ impl Names {
             Names::ProjectGrant => Refusal::AlreadyGranted,
             Names::Group => Refusal::NameTaken,
             Names::GroupMember => Refusal::AlreadyMember,
-            Names::Host | Names::Probe => Refusal::AlreadyExists,
+            Names::Host => Refusal::HostTaken,
+            Names::Probe => Refusal::AlreadyExists,
         }
     }
 }

@@ -47,7 +47,8 @@ macro_rules! refusals {
 
             /// The field of the values that it is about, if it is about one.
             pub fn field(self) -> Option<&'static str> {
-                match self { $(Refusal::$name => [$($field)?].first().copied(),)* }
+                let none: Option<&'static str> = None;
+                match self { $(Refusal::$name => none$(.or(Some($field)))?,)* }
             }
         }
     };
@@ -90,6 +91,7 @@ refusals! {
     40 PasswordNotAllowed Conflict "password_not_allowed" "the organization does not allow signing in with a password";
     41 UsernameNotOfDomain Values "username_not_of_domain" of "username" "the username must end with @ and the primary domain of the organization";
     // Names that are taken.
+    72 HostTaken Conflict "host_taken" of "host" "an instance has this host name; choose another";
     42 UsernameTaken Conflict "username_taken" of "username" "somebody in this instance has this username; choose another";
     43 DomainTaken Conflict "domain_taken" of "domain" "another organization has this domain; choose another";
     44 KeyTaken Conflict "key_taken" of "key" "the key is taken here; choose another, or change what has it";
@@ -99,10 +101,11 @@ refusals! {
     48 AlreadyGranted Conflict "already_granted" of "organization" "the organization has a grant of this project already; change its roles";
     49 AlreadyMember Conflict "already_member" of "user" "the user is a member already";
     // What values refer to.
+    73 TooManyFromOutside Conflict "too_many_from_outside" of "user"
+        "other organizations have made the user an administrator in too many places; his own organization still can";
     50 NoSuchUser Values "no_such_user" of "user" "there is no such user here";
     51 UserNotActive Conflict "user_not_active" of "user" "the user is not active; activate him first";
     52 NoSuchOrganization Values "no_such_organization" of "organization" "there is no such organization";
-    53 NoSuchGrant Values "no_such_grant" of "grant" "the user's organization has no such grant of this project";
     54 RoleNotOfPlace Values "role_not_of_place" of "roles" "a role is no active custom role, nor a built-in one that fits the place";
     // What stays as it was created.
     55 KindFixed Values "kind_fixed" of "kind" "the kind is fixed at creation; create another one";

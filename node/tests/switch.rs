@@ -23,11 +23,17 @@ impl Place {
 
     /// The service account's id and the status that the token endpoint gives it.
     fn service(&self, node: &Node) -> (String, u16) {
+        let (id, answer) = self.asked(node, "openid");
+        (id, status(&answer))
+    }
+
+    /// The service account's id and what the token endpoint answers it.
+    fn asked(&self, node: &Node, scope: &str) -> (String, String) {
         let text = std::fs::read(self.folder.path().join("secret")).unwrap();
         let known: Value = serde_json::from_slice(&text).unwrap();
         let field = |name: &str| known[name].as_str().unwrap().to_owned();
         let body = format!(
-            "grant_type=client_credentials&scope=openid&client_id={}&client_secret={}",
+            "grant_type=client_credentials&scope={scope}&client_id={}&client_secret={}",
             field("client_id"),
             field("client_secret")
         );
@@ -36,7 +42,15 @@ impl Place {
              Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
             body.len()
         );
-        (field("client_id"), status(&exchange(&node.public, request.as_bytes())))
+        (field("client_id"), exchange(&node.public, request.as_bytes()))
+    }
+
+    /// An access token of the service account that opens the management API.
+    fn token(&self, node: &Node) -> String {
+        let answer = self.asked(node, "urn:zitadel:iam:org:project:id:zitadel:aud").1;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let told: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("no token: {answer}"));
+        told["access_token"].as_str().unwrap().to_owned()
     }
 }
 
@@ -101,7 +115,25 @@ fn settings_are_reset_without_signing_in() {
     let place = Place { folder: tempfile::tempdir().unwrap() };
     let node = place.start();
     let dir = place.dir();
-    // Nothing was set: that is no error. Whoever is not sure repeats it.
+    // An instance in which no password signs in.
+    let token = place.token(&node);
+    let shown = |body: Option<&str>| {
+        let method = if body.is_some() { "PUT" } else { "GET" };
+        let body = body.unwrap_or_default();
+        let request = format!(
+            "{method} /api/v1/settings/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        exchange(&node.public, request.as_bytes())
+    };
+    let set = shown(Some(r#"{"password_allowed":false,"password_check_secs":300}"#));
+    assert_eq!(status(&set), 200, "{set}");
+    let reset = ask(&dir, &["reset-settings", "login"]);
+    assert_eq!(reset.code, 0, "{reset:?}");
+    let after = shown(None);
+    assert!(after.contains(r#""from":"default""#) && after.contains(r#""password_allowed":true"#), "{after}");
+    // Nothing is set any more: that is no error. Whoever is not sure repeats it.
     for words in [&["login"][..], &["lifetimes"], &["login", "--organization", "conclave"]] {
         let done = ask(&dir, &[&["reset-settings"], words].concat());
         assert!(done.code == 0 && done.out.contains("again"), "{done:?}");

@@ -53,14 +53,14 @@ impl Problem {
         Refusal::NotFound.into()
     }
 
-    /// The same about what a field of the body names.
+    /// 404 about what a field of the body names.
     pub fn nothing_at(field: &str) -> Problem {
         let reason = "there is no such resource, or not for you".to_owned();
         let field = Field { field: field.to_owned(), reason };
         Problem { fields: vec![field], ..Problem::not_found() }
     }
 
-    /// The same, about one field: what it says is the reason.
+    /// This problem with one field, to which its title applies.
     #[must_use]
     pub fn about(self, field: &str) -> Problem {
         let field = Field { field: field.to_owned(), reason: self.title.clone() };

@@ -29,6 +29,7 @@ use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// What events can be narrowed by.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
@@ -231,15 +232,23 @@ fn write_lines(
         ask.require_alive(&view)?;
         let reader = view.reader(ask.tenant.instance);
         let eyes = Eyes::new(reader, &ask.caller);
+        export::require(&eyes)?;
         let persons = Persons::new(reader, &eyes, &ask.service.machine.keyring)?;
         for line in (0..LINES_AHEAD).map_while(|_| export.next(&persons)) {
-            let line = line.map_err(internal)? + "\n";
-            // The timer needs the runtime's context, which this thread is in.
-            let sent =
-                runtime.block_on(async { tokio::time::timeout(LINE_WITHIN, lines.send(Ok(line))).await });
-            if !matches!(sent, Ok(Ok(()))) {
+            match lines.try_send(Ok(line.map_err(internal)? + "\n")) {
+                Ok(()) => {}
+                Err(TrySendError::Full(line)) => {
+                    // The timer needs the runtime's context, which this thread is in.
+                    let sent =
+                        runtime.block_on(async { tokio::time::timeout(LINE_WITHIN, lines.send(line)).await });
+                    if !matches!(sent, Ok(Ok(()))) {
+                        return Ok(());
+                    }
+                    // Time has passed: the next line is for who may read then.
+                    break;
+                }
                 // Nobody reads any more.
-                return Ok(());
+                Err(TrySendError::Closed(_)) => return Ok(()),
             }
         }
     }

@@ -45,10 +45,12 @@ pub fn hidden(problem: Problem) -> Problem {
     if problem.code() == Refusal::NotPermitted.code() { Problem::not_found() } else { problem }
 }
 
-/// The same, naming the field of a body that says where.
-pub fn nowhere(problem: Problem, field: &str) -> Problem {
-    let problem = hidden(problem);
-    if problem == Problem::not_found() { Problem::nothing_at(field) } else { problem }
+/// The same about a place that a body names in a field; without one it is the path that names nothing.
+pub fn nowhere(problem: Problem, field: Option<&str>) -> Problem {
+    match (hidden(problem), field) {
+        (problem, Some(field)) if problem == Problem::not_found() => Problem::nothing_at(field),
+        (problem, _) => problem,
+    }
 }
 
 /// A problem with a change of a resource that the caller sees, as he may be told it.
@@ -65,7 +67,7 @@ pub fn told_of<T: Noun, R>(ask: &Ask, problem: Problem, spec: &T, record: &Recor
 pub fn told<T: Noun, R>(ask: &Ask, problem: Problem, spec: &T, parent: &Id) -> Result<R, Problem> {
     let place = identity::reader::optional(spec.under(&ask.reader(), parent))?;
     match place {
-        Some(place) if !sees_place(ask, &place)? => Err(nowhere(problem, T::PLACED_BY.unwrap_or_default())),
-        Some(_) | None => Err(problem),
+        Some(place) if sees_place(ask, &place)? => Err(problem),
+        Some(_) | None => Err(nowhere(problem, T::PLACED_BY)),
     }
 }

@@ -219,6 +219,8 @@ pub(crate) async fn create_one<T: Noun>(
             Problem::field(word, format!("the id of the {word} in which it is created is missing"))
         })?,
     };
+    // Where the values name a place themselves, it is that which there may not be.
+    let placed = T::PLACED_BY.filter(|field| members.get(*field).is_some_and(|value| !value.is_null()));
     let spec: T = typed(members)?;
     let key = ask.service.data_key_at(&ask.view, ask.tenant.instance)?;
     let (birth, secret) = T::Birth::draw(&ask.service, &key, &id);
@@ -226,11 +228,9 @@ pub(crate) async fn create_one<T: Noun>(
     match ask.submit(&command, asked).await {
         Ok(made) if secret.is_some() && made.reply.id != id => Err(already_done(&made.reply.id)),
         Ok(made) => Ok((made, secret)),
-        Err(problem) if !sees_parent::<T>(ask, &parent)? => Err(match parent_word::<T>() {
-            Some(word) if !T::UNDER => nowhere(problem, word),
-            // The path itself names nothing.
-            Some(_) | None => hidden(problem),
-        }),
+        Err(problem) if !sees_parent::<T>(ask, &parent)? => {
+            Err(nowhere(problem, placed.or(parent_word::<T>().filter(|_| !T::UNDER))))
+        }
         Err(problem) => place::told(ask, problem, &command.spec, &parent),
     }
 }

@@ -15,15 +15,20 @@ pub fn of(message: &str) -> Told {
     if message.starts_with("missing field `") {
         return Told { member: quoted(message).next(), reason: "it is missing".into() };
     }
-    if message.starts_with("unknown field `") {
-        let mut names = quoted(message);
-        let member = names.next();
-        let known: Vec<String> = names.collect();
-        return Told { member, reason: format!("there is no such field; there are: {}", known.join(", ")) };
+    // What was sent may have backticks of its own: those behind it are serde's.
+    if let Some((sent, known)) = message.rsplit_once("`, expected ") {
+        let known = quoted(known).collect::<Vec<String>>().join(", ");
+        if let Some(name) = sent.strip_prefix("unknown field `") {
+            let reason = format!("there is no such field; there are: {known}");
+            return Told { member: Some(name.to_owned()), reason };
+        }
+        if sent.starts_with("unknown variant `") {
+            return about(format!("it is one of: {known}"));
+        }
     }
-    if message.starts_with("unknown variant `") {
-        let known: Vec<String> = quoted(message).skip(1).collect();
-        return about(format!("it is one of: {}", known.join(", ")));
+    if let Some(name) = message.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, ")) {
+        let reason = "there is no such field, nor any other".into();
+        return Told { member: Some(name.0.to_owned()), reason };
     }
     let is_serdes = ["invalid type: ", "invalid value: ", "invalid length "];
     match message.rsplit_once(", expected ") {
@@ -42,8 +47,12 @@ fn quoted(message: &str) -> impl Iterator<Item = String> {
 fn expectation(expected: &str) -> String {
     let first = expected.split(' ').next().unwrap_or_default();
     match (first, expected) {
-        ("u8" | "u16" | "u32" | "u64" | "usize", _) => "a whole number, 0 or more".into(),
-        ("struct" | "map" | "newtype" | "tuple", _) | (_, "a map") => "an object".into(),
+        ("u8", _) => format!("a whole number, 0 to {}", u8::MAX),
+        ("u16", _) => format!("a whole number, 0 to {}", u16::MAX),
+        ("u32", _) => format!("a whole number, 0 to {}", u32::MAX),
+        ("u64" | "usize", _) => "a whole number, 0 or more".into(),
+        ("struct" | "map" | "newtype", _) | (_, "a map") => "an object".into(),
+        ("tuple", _) => "a list".into(),
         (_, "string or map") => "an object with one member".into(),
         (_, "a string" | "string") => "a text".into(),
         (_, "a boolean") => "true or false".into(),
@@ -101,7 +110,7 @@ mod tests {
             check::<Lockout>(
                 json!({ "password_attempts_max": value }),
                 "password_attempts_max",
-                "a whole number, 0 or more",
+                "a whole number, 0 to 4294967295",
             );
         }
     }

@@ -53,12 +53,12 @@ enum Numbers {
 
 impl<C> Encode<C> for PublicJwk {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), encode::Error<W::Error>> {
-        // What was judged is base64url.
-        let bytes = |text: &str| crypto::unb64url(text).unwrap_or_default();
+        let bytes =
+            |text: &str| crypto::unb64url(text).ok_or(encode::Error::message("what was judged is base64url"));
         let numbers = match &self.0 {
-            PublicKey::P256 { x, y } => Numbers::P256(bytes(x), bytes(y)),
-            PublicKey::Rsa { n, e } => Numbers::Rsa(bytes(n), bytes(e)),
-            PublicKey::Ed25519 { x } => Numbers::Ed25519(bytes(x)),
+            PublicKey::P256 { x, y } => Numbers::P256(bytes(x)?, bytes(y)?),
+            PublicKey::Rsa { n, e } => Numbers::Rsa(bytes(n)?, bytes(e)?),
+            PublicKey::Ed25519 { x } => Numbers::Ed25519(bytes(x)?),
         };
         numbers.encode(e, c)
     }

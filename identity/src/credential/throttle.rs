@@ -4,16 +4,16 @@
 //! that no flood of guesses writes to the log. He can lock it only where an administrator has chosen so by [`Lockout`]:
 //! then the delay ends with the end of time, unless somebody lifts it.
 
-use crate::administrator::{Administrator, is_owned_without, require_all_of_user};
+use crate::administrator::{require_all_of_user, require_owner_besides};
 use crate::command::{Access, command};
 use crate::credential::password::{Password, require_allowed};
 use crate::encoding::Stored;
 use crate::event::What;
 use crate::id::Id;
 use crate::instance::lifetimes;
-use crate::permission::{Area, Verb, entries};
+use crate::permission::{Area, Verb};
 use crate::reader::{Reader, Run};
-use crate::record::{Kind, Record, Row};
+use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::place;
 use crate::setting;
@@ -107,14 +107,11 @@ command!(18 Lock -> (), |command: &Lock, reader| access(&command.user, reader), 
         return Err(Refusal::NotPerson.into());
     }
     require_all_of_user(&tx.reader(), &tx.caller, &self.user)?;
-    require_an_owner_left(&tx.reader(), &self.user)?;
-    let before = tx.reader().row::<Throttle>(&self.user)?;
-    if before.as_ref().is_some_and(Throttle::is_locked) {
-        return Ok(());
-    }
-    let failures = before.map_or(0, |before| before.failures);
+    require_owner_besides(&tx.reader(), &self.user)?;
+    let failures = tx.reader().row::<Throttle>(&self.user)?.map_or(0, |before| before.failures);
     tx.put_row(&self.user, &Throttle { failures, until: Timestamp::END });
-    // What he has proven by his password hangs on its revision, and ends with it; the password stays.
+    // What he has proven by his password hangs on its revision, and ends with it; the password stays. So it is also where
+    // wrong passwords have locked him before: whoever sends those may hold a session of his.
     if let Some(password) = tx.reader().row::<Password>(&self.user)? {
         let revision = password.revision.saturating_add(1);
         tx.put_row(&self.user, &Password { revision, ..password });
@@ -122,16 +119,6 @@ command!(18 Lock -> (), |command: &Lock, reader| access(&command.user, reader), 
     tx.tell(What::Locked, Kind::User, &self.user, Some(&user.parent), Vec::new())?;
     Ok(())
 });
-
-/// Refuses if nobody else would be left who owns the instance and is not locked out of it.
-fn require_an_owner_left(reader: &Reader<'_>, user: &Id) -> Run<()> {
-    if !entries(reader, user)?.iter().any(Administrator::owns_instance) {
-        return Ok(());
-    }
-    let locked = |user: &Id| Ok::<_, Fault>(reader.row::<Throttle>(user)?.is_some_and(|row| row.is_locked()));
-    let is_apart = |other: &Record<User>| Ok(other.id == *user || locked(&other.id)?);
-    if is_owned_without(reader, is_apart)? { Ok(()) } else { Err(Refusal::LastOwner.into()) }
-}
 
 /// Lifts an account's delay or lock and forgets its failures.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

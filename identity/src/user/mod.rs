@@ -2,13 +2,13 @@
 
 pub mod person;
 
-use crate::administrator::{Administrator, is_owned_without, require_all_of_user};
+use crate::administrator::{require_all_of_user, require_owner_besides};
 use crate::application::Application;
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::name::{EmailAddress, LanguageTag, Name, Username};
 use crate::organization::Organization;
-use crate::permission::{Area, entries};
+use crate::permission::Area;
 use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
@@ -138,10 +138,7 @@ impl Resource for User {
         // Who changes somebody's name, address or state must not stand below him.
         require_all_of_user(&change.reader, change.caller, change.id)?;
         if change.needs_an_owner_left() {
-            let owns = entries(&change.reader, change.id)?.iter().any(Administrator::owns_instance);
-            if owns && !is_owned_without(&change.reader, |user| Ok(user.id == *change.id))? {
-                return Err(Refusal::LastOwner.into());
-            }
+            require_owner_besides(&change.reader, change.id)?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ fn strangers_leave_a_user_room_for_what_his_own_organization_gives_him() {
         if number < 100 {
             then.told(&[What::Created]);
         } else {
-            then.refused(Refusal::LimitReached);
+            then.refused(Refusal::TooManyFromOutside);
         }
     }
     let own = Within::Project(acme.project.clone());

@@ -8,6 +8,7 @@ mod diagnostic;
 mod exports;
 mod families;
 mod golden;
+mod grants;
 mod guards;
 mod invariants;
 mod keys;

@@ -59,7 +59,7 @@ fn key() -> ServiceKey {
 }
 
 /// What comes of creating one.
-fn create<T: Resource<Birth = ()>>(
+pub(crate) fn create<T: Resource<Birth = ()>>(
     world: &mut World,
     (caller, instance): (&Caller, InstanceId),
     new: &str,

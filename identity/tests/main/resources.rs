@@ -398,7 +398,7 @@ fn the_operator_switches_even_the_last_owner_off_and_the_trail_names_him() {
     let (operator, instance) = (Caller::operator(), acme.instance);
     let owns = |world: &World| {
         let reader = world.reader(instance);
-        (is_owned_without(&reader, |_| Ok(false)).unwrap(), has_owner(&reader).unwrap())
+        (is_owned_without(&reader, |_| false).unwrap(), has_owner(&reader).unwrap())
     };
     for state in [State::Inactive, State::Active] {
         let then = world.when(&operator, instance, &set_state::<User>(&acme.iam_owner.id, state));

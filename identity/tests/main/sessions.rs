@@ -11,7 +11,8 @@ use identity::permission::{AdministratorRole, Within};
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::session::{self, EndSession, EndSessionOf, Session, Started};
-use identity::setting::Set;
+use identity::setting::lockout::Lockout;
+use identity::setting::{Set, Setting};
 use identity::sweep::Sweep;
 use identity::testing::fixtures::World;
 use identity::testing::tenant::{Person, Tenant, Tenants};
@@ -195,7 +196,6 @@ fn a_locked_account_has_no_sessions_and_gets_none_until_it_is_unlocked() {
         world.when(&caller, instance, &lock).refused(Refusal::NotPermitted);
     }
     world.when(&owner, instance, &lock).told(&[What::Locked]);
-    world.when(&owner, instance, &lock).told(&[]);
     assert!(!is_alive(&world, &acme, &acme.user.session));
     world.advance_secs(10 * 365 * 86_400);
     let proof = world.proof(instance, &acme.user.id);
@@ -204,6 +204,33 @@ fn a_locked_account_has_no_sessions_and_gets_none_until_it_is_unlocked() {
     // The password is what it was; what it had proven before stays over.
     world.sign_in(instance, &acme.user.id);
     assert!(!is_alive(&world, &acme, &acme.user.session));
+}
+
+#[test]
+fn who_was_locked_by_wrong_passwords_loses_his_sessions_when_an_administrator_locks_him() {
+    let (mut world, acme, _) = start();
+    let instance = acme.instance;
+    let value = Lockout { password_attempts_max: 3 };
+    world.must(&Caller::system(), instance, &Set { within: None, value });
+    for _ in 0..3 {
+        fail(&mut world, &acme).unwrap();
+    }
+    assert!(is_alive(&world, &acme, &acme.user.session), "strangers end no session");
+    let lock = Lock { user: acme.user.id.clone() };
+    world.when(&acme.org_owner.caller(), instance, &lock).told(&[What::Locked]);
+    assert!(!is_alive(&world, &acme, &acme.user.session));
+}
+
+#[test]
+fn the_last_owner_who_can_sign_in_does_not_leave_a_locked_one_behind() {
+    let (mut world, acme, _) = start();
+    let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
+    world.appoint(instance, &acme.user.id, Within::Instance, AdministratorRole::IamOwner);
+    world.must(&owner, instance, &Lock { user: acme.user.id.clone() });
+    let off = set_state::<User>(&acme.iam_owner.id, State::Inactive);
+    world.when(&owner, instance, &off).refused(Refusal::LastOwner);
+    world.must(&owner, instance, &Unlock { user: acme.user.id.clone() });
+    world.must(&owner, instance, &off);
 }
 
 #[test]
@@ -243,22 +270,26 @@ fn lifetimes_that_contradict_each_other_are_refused() {
     let (mut world, acme, _) = start();
     let good = Lifetimes::default();
     let cases = [
-        Lifetimes { code_secs: 0, ..good.clone() },
-        Lifetimes { code_secs: 61, ..good.clone() },
-        Lifetimes { access_token_secs: 86_401, ..good.clone() },
-        Lifetimes { key_verifies_secs: 899, ..good.clone() },
-        Lifetimes { refresh_idle_secs: good.refresh_absolute_secs + 1, ..good.clone() },
-        Lifetimes { refresh_idle_secs: 0, ..good.clone() },
-        Lifetimes { refresh_grace_secs: 61, ..good.clone() },
-        Lifetimes { session_secs: 0, ..good.clone() },
-        Lifetimes { key_next_secs: 0, ..good.clone() },
-        Lifetimes { key_next_secs: good.key_active_secs + 1, ..good.clone() },
-        Lifetimes { failures_free: 0, ..good.clone() },
-        Lifetimes { delay_first_secs: 0, ..good.clone() },
-        Lifetimes { delay_first_secs: 901, ..good.clone() },
-        Lifetimes { delay_max_secs: 3601, ..good.clone() },
+        ("code_secs", Lifetimes { code_secs: 0, ..good.clone() }),
+        ("code_secs", Lifetimes { code_secs: 61, ..good.clone() }),
+        ("access_token_secs", Lifetimes { access_token_secs: 86_401, ..good.clone() }),
+        ("key_verifies_secs", Lifetimes { key_verifies_secs: 899, ..good.clone() }),
+        (
+            "refresh_idle_secs",
+            Lifetimes { refresh_idle_secs: good.refresh_absolute_secs + 1, ..good.clone() },
+        ),
+        ("refresh_idle_secs", Lifetimes { refresh_idle_secs: 0, ..good.clone() }),
+        ("refresh_grace_secs", Lifetimes { refresh_grace_secs: 61, ..good.clone() }),
+        ("session_secs", Lifetimes { session_secs: 0, ..good.clone() }),
+        ("key_next_secs", Lifetimes { key_next_secs: 0, ..good.clone() }),
+        ("key_next_secs", Lifetimes { key_next_secs: good.key_active_secs + 1, ..good.clone() }),
+        ("failures_free", Lifetimes { failures_free: 0, ..good.clone() }),
+        ("delay_first_secs", Lifetimes { delay_first_secs: 0, ..good.clone() }),
+        ("delay_first_secs", Lifetimes { delay_first_secs: 901, ..good.clone() }),
+        ("delay_max_secs", Lifetimes { delay_max_secs: 3601, ..good.clone() }),
     ];
-    for lifetimes in cases {
+    for (field, lifetimes) in cases {
+        assert_eq!(lifetimes.check().unwrap_err().field, field);
         let command = Set { within: None, value: lifetimes };
         world.when(&acme.iam_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
     }

@@ -66,7 +66,7 @@ pub(super) async fn switch(Shared(admin): Shared<Admin>, Json(asked): Json<Switc
     match asked.noun {
         Noun::User => {
             if asked.on {
-                // A stranger's guesses may have locked him, and nobody else may be left to unlock him.
+                // A stranger's guesses or a robbed administrator may have locked him, and nobody may be left to unlock him.
                 let unlock = Unlock { user: id.clone() };
                 let done = hands.service.submit(InstanceId(asked.instance), Caller::operator(), &unlock);
                 hands.in_time(done).await?;

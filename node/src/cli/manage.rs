@@ -51,7 +51,7 @@ pub(crate) enum Manage {
         /// The user's id
         #[arg(value_name = "USER")]
         user: String,
-        /// The file that the password stands in, without its line end, and that nobody else may read; `-` is standard input
+        /// The file that the password stands in, without its line end, and that not everybody may read; `-` is standard input
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
         #[command(flatten)]
@@ -242,14 +242,14 @@ pub(crate) struct Login {
     #[arg(long, conflicts_with_all = ["client_secret_file", "key_file", "token_file"])]
     pub(crate) no_browser: bool,
     /// Sign in as a service account whose client_id and client_secret stand in this JSON file, which must stay there and
-    /// which nobody else may read
+    /// which not everybody may read
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key_file", "token_file"])]
     pub(crate) client_secret_file: Option<PathBuf>,
     /// Sign in as the service account whose key stands in this JSON file, as `conclave new-key` writes it; the file must
-    /// stay there, and nobody else may read it
+    /// stay there, and which not everybody may read
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Use the personal access token in this file, which must stay there and which nobody else may read
+    /// Use the personal access token in this file, which must stay there and which not everybody may read
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }

@@ -5,7 +5,6 @@ use super::secret_file;
 use crate::exit::{Class, Failure, Outcome};
 use crypto::{Generated, Secret, SigningKey};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -28,7 +27,18 @@ pub(super) struct KeyFile {
     pub(super) issuer: Option<String>,
 }
 
-/// Reads one that nobody else may read.
+/// The same as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written<'f> {
+    r#type: &'f str,
+    key_id: &'f str,
+    key: &'f str,
+    user_id: &'f str,
+    issuer: &'f str,
+}
+
+/// Reads one that not everybody may read.
 pub(super) fn read(path: &Path) -> Outcome<KeyFile> {
     let text = secret_file::read(path)?;
     let shown = path.display();
@@ -44,23 +54,17 @@ pub(super) fn read(path: &Path) -> Outcome<KeyFile> {
 /// Writes one that must not be there yet, for its owner's eyes alone.
 pub(super) fn write_new(path: &Path, made: &Generated, user: &str, issuer: &str) -> Outcome<()> {
     let pem = made.pem();
-    let text = json!({
-        "type": TYPE,
-        "keyId": made.kid,
-        "key": pem.expose(),
-        "userId": user,
-        "issuer": issuer,
-    });
-    let text = Secret::new(format!("{text:#}\n"));
-    let written = (|| {
-        let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
-        file.write_all(text.expose().as_bytes())?;
-        file.sync_all()
-    })();
-    written.map_err(|error| {
+    let file = Written { r#type: TYPE, key_id: &made.kid, key: pem.expose(), user_id: user, issuer };
+    let text = Secret::new(serde_json::to_string_pretty(&file).map_err(Failure::other)? + "\n");
+    let cannot = |error| {
         let shown = path.display();
         Failure::new(Class::Usage, format_args!("the key file {shown} can't be written: {error}"))
-    })
+    };
+    let options = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    let mut file = options.map_err(cannot)?;
+    let written = file.write_all(text.expose().as_bytes()).and_then(|()| file.sync_all());
+    // Half a file is no key, and would be in the way of the next attempt.
+    written.inspect_err(|_| drop(std::fs::remove_file(path))).map_err(cannot)
 }
 
 /// What an assertion claims (RFC 7523 §3). There is no `iat`: a clock that is ahead would make it a lie.
@@ -100,7 +104,7 @@ mod tests {
     use super::super::testing::secret_file;
     use super::*;
     use crypto::{Alg, Assertion};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn made(dir: &Path) -> (std::path::PathBuf, Generated) {
         let (path, made) = (dir.join("key.json"), SigningKey::generate(Alg::Es256).unwrap());

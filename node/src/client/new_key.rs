@@ -68,10 +68,8 @@ async fn generate(of: KeyType) -> Outcome<Generated> {
 
 /// Whether the node has surely not taken the key. One that did not answer may have.
 fn is_refusal(class: Class) -> bool {
-    matches!(
-        class,
-        Class::Invalid | Class::NotSignedIn | Class::Forbidden | Class::NotFound | Class::Conflict
-    )
+    // Any other may be the answer to a repetition: the first request came through, and its answer was lost.
+    matches!(class, Class::Invalid | Class::Conflict)
 }
 
 #[cfg(test)]

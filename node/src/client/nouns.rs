@@ -116,18 +116,30 @@ impl Noun {
         NOUNS.iter().position(|noun| noun.word == self.word).unwrap_or(NOUNS.len())
     }
 
-    /// The words for all that hangs under it, and under that, in the order of dependencies.
-    pub(crate) fn under(&self) -> Vec<&'static str> {
-        let mut above = vec![self.word];
+    /// The words for all that goes when it is deleted: what hangs under it or refers to it, and what does so to that, in the
+    /// order of dependencies.
+    pub(crate) fn goes_with(&self) -> Vec<&'static str> {
+        let mut gone = vec![self.word];
         let mut found = Vec::new();
-        // A parent stands before what hangs under it: one pass meets all.
+        // What is depended on stands before what depends on it: one pass meets all.
         for noun in NOUNS {
-            if noun.parent().is_some_and(|parent| above.contains(&parent)) {
-                above.push(noun.word);
+            if noun.parent().iter().chain(noun.refers()).any(|word| gone.contains(word)) {
+                gone.push(noun.word);
                 found.push(noun.plural);
             }
         }
         found
+    }
+
+    /// The words for what it refers to, besides its parent, and does not outlive.
+    fn refers(&self) -> &'static [&'static str] {
+        match self.word {
+            "member" => &["user"],
+            "authorization" => &["user", "project-grant"],
+            "project-grant" => &["organization"],
+            "administrator" => &["user", "organization", "project", "project-grant"],
+            _ => &[],
+        }
     }
 
     /// The path of its collection as the description of the API has it.
@@ -191,17 +203,29 @@ mod tests {
     }
 
     #[test]
-    fn all_that_hangs_under_a_noun_is_known() {
+    fn all_that_goes_with_a_noun_is_known() {
         for (word, expected) in [
             ("role", &[][..]),
             ("administrator", &[]),
             ("group", &["members"]),
-            ("project", &["roles", "applications", "project-grants", "authorizations"]),
-            ("user", &["user-metadata", "tokens", "keys", "sessions"]),
+            ("project", &["roles", "applications", "project-grants", "authorizations", "administrators"]),
+            ("project-grant", &["authorizations", "administrators"]),
+            (
+                "user",
+                &[
+                    "user-metadata",
+                    "members",
+                    "authorizations",
+                    "administrators",
+                    "tokens",
+                    "keys",
+                    "sessions",
+                ],
+            ),
         ] {
-            assert_eq!(noun(word).unwrap().under(), expected, "{word}");
+            assert_eq!(noun(word).unwrap().goes_with(), expected, "{word}");
         }
-        let of_organization = noun("organization").unwrap().under();
+        let of_organization = noun("organization").unwrap().goes_with();
         assert!(of_organization.contains(&"projects") && of_organization.contains(&"roles"));
         assert!(!of_organization.contains(&"custom-roles") && !of_organization.contains(&"organizations"));
     }

@@ -33,8 +33,15 @@ pub(super) fn failure(status: StatusCode, body: &[u8]) -> Failure {
     if let Some(detail) = problem.detail {
         text += &format!(": {detail}");
     }
-    let field = |error: FieldError| printable(&format!("{}: {}", error.field, error.reason));
-    let fields: Vec<_> = problem.errors.into_iter().map(field).collect();
+    let field = |error: &FieldError| printable(&format!("{}: {}", error.field, error.reason));
+    // Where the field's reason is all there is to say, it is said once.
+    let fields: Vec<_> = match problem.errors.as_slice() {
+        [only] if only.reason == text => {
+            text = field(only);
+            Vec::new()
+        }
+        errors => errors.iter().map(field).collect(),
+    };
     let class = class(status);
     // Whoever looks after the node finds the request in its log by this.
     if let (Class::Failed, Some(id)) = (class, problem.request_id) {

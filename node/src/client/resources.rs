@@ -27,10 +27,9 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         Manage::Update(update) => self::update(update, surroundings).await,
         Manage::Delete { one, yes, revision } => {
             let (mut api, address) = opened(&one, surroundings)?;
-            if !yes {
-                agreed(&mut api, &address, surroundings).await?;
-            }
-            api.ask(Ask::plain(Method::DELETE, address.path()?).at(revision)).await?;
+            // What he was asked about is what is deleted.
+            let shown = if yes { None } else { agreed(&mut api, &address, surroundings).await? };
+            api.ask(Ask::plain(Method::DELETE, address.path()?).at(revision.or(shown))).await?;
             say(format_args!("deleted {address}"));
             Ok(())
         }
@@ -172,21 +171,22 @@ async fn update(update: Update, surroundings: &Surroundings) -> Outcome<()> {
 }
 
 /// Lets a deletion go on only if the person agrees who sees what it takes.
-async fn agreed(api: &mut Api, address: &Address, surroundings: &Surroundings) -> Outcome<()> {
+async fn agreed(api: &mut Api, address: &Address, surroundings: &Surroundings) -> Outcome<Option<u64>> {
     terminal::require_somebody(&address.to_string(), surroundings)?;
     let there = api.ask(Ask::plain(Method::GET, address.path()?)).await?;
-    terminal::confirm(&question(address, &there)?)
+    terminal::confirm(&question(address, &there)?)?;
+    Ok(there["revision"].as_u64())
 }
 
 /// What goes with a deletion; a resource is known to people by its name and not by its id.
 fn question(address: &Address, there: &Value) -> Outcome<String> {
     let name = NAMES.iter().find_map(|field| there.get(*field).and_then(Value::as_str));
     let name = name.map(|name| format!(" ({})", problem::printable(name))).unwrap_or_default();
-    let under = address.noun()?.under();
-    if under.is_empty() {
+    let with = address.noun()?.goes_with();
+    if with.is_empty() {
         return Ok(format!("Delete {address}{name}?"));
     }
-    Ok(format!("Delete {address}{name} with all that hangs under it: its {}?", under.join(", ")))
+    Ok(format!("Delete {address}{name} with all that goes with it: its {}?", with.join(", ")))
 }
 
 async fn switch(one: &One, verb: &'static str, surroundings: &Surroundings) -> Outcome<()> {

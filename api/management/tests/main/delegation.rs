@@ -157,6 +157,29 @@ async fn case_85_the_password_of_a_stronger_person_is_not_set() {
 }
 
 #[tokio::test]
+async fn a_person_is_locked_and_unlocked_by_whom_he_does_not_stand_above() {
+    let world = World::new().await;
+    let (owner, iam) = (&world.acme.org_owner, &world.acme.iam_owner);
+    let human = json!({ "human": { "given_name": "A", "family_name": "B" } });
+    let body = json!({ "id": "alice", "organization": "acme", "username": "alice", "kind": human });
+    world.post("/api/v1/users", owner, body).await.expect(201);
+    let shown = async |path: &str| world.get(path, owner).await.expect(200).json();
+    let lock = "/api/v1/users/alice/lock";
+    assert_eq!(shown(lock).await, json!({ "locked": false, "until": null, "failures": 0 }));
+    world.ask("POST", lock, &world.acme.project_owner, None).await.refused(404, "not_found");
+    world.ask("POST", lock, owner, None).await.expect(204);
+    assert_eq!(shown(lock).await, json!({ "locked": true, "until": null, "failures": 0 }));
+    world.ask("POST", "/api/v1/users/alice/unlock", owner, None).await.expect(204);
+    assert_eq!(shown(lock).await["locked"], false);
+    let robot = format!("/api/v1/users/{}/lock", world.acme.nobody_id);
+    world.ask("POST", &robot, owner, None).await.refused(409, "not_person");
+    // An owner of the instance is not his to lock.
+    let entry = json!({ "user": "alice", "within": "instance", "roles": ["IAM_OWNER"] });
+    world.post("/api/v1/administrators", iam, entry).await.expect(201);
+    world.ask("POST", lock, owner, None).await.refused(403, "exceeds_own");
+}
+
+#[tokio::test]
 async fn case_85_a_credential_is_deleted_only_by_whose_right_it_is() {
     let world = World::new().await;
     let (viewer, _) = appointed(&world, acme(), R::OrgOwnerViewer).await;

@@ -156,7 +156,7 @@ async fn an_organization_that_received_a_grant_sees_the_grant_and_not_the_projec
     let give = |user: &identity::id::Id, role: &str| json!({ "project": "acme-portal", "user": user, "grant": "grant", "roles": [role] });
     let path = "/api/v1/authorizations";
     world.post(path, owner, give(&world.globex.nobody_id, "admin")).await.refused(400, "no_such_role");
-    world.post(path, owner, give(&world.acme.nobody_id, "viewer")).await.refused(400, "no_such_grant");
+    world.post(path, owner, give(&world.acme.nobody_id, "viewer")).await.refused(400, "no_such_user");
     world.post(path, owner, give(&world.globex.nobody_id, "viewer")).await.expect(201);
     // A third one does not learn that there is such a grant.
     let third = json!({ "id": "third", "name": "Third", "domain": "third.example" });

@@ -176,6 +176,15 @@ async fn a_stream_ends_with_the_credential_that_opened_it() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_the_access_token_that_opened_it() {
+    let world = World::new().await;
+    let mut stream = Stream::open(&world, &world.acme.org_owner, None).await;
+    stream.until("following").await.unwrap();
+    world.solo.advance_secs(3600);
+    assert_eq!(stream.until("never told").await, None);
+}
+
+#[tokio::test]
 async fn a_setting_is_inherited_until_an_organization_decides_otherwise() {
     let world = World::new().await;
     let (iam, owner) = (&world.acme.iam_owner, &world.acme.org_owner);

@@ -43,10 +43,11 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
     if apply.plan || plan.steps.is_empty() {
         return Ok(());
     }
-    if plan.deletes() > 0 && !apply.yes {
-        let count = plan.deletes();
-        terminal::require_somebody(&count.to_string(), surroundings)?;
-        terminal::confirm(&format!("Delete {count} and do the rest?"))?;
+    let count = plan.deletes();
+    if count > 0 && !apply.yes {
+        let what = if count == 1 { "1 resource".to_owned() } else { format!("{count} resources") };
+        terminal::require_somebody(&what, surroundings)?;
+        terminal::confirm(&format!("Delete {what} and do the rest?"))?;
     }
     // 5. One step after the other.
     perform(&mut api, &plan.steps).await

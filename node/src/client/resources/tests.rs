@@ -112,7 +112,7 @@ fn whoever_is_asked_sees_what_a_deletion_takes() {
             "group",
             "team",
             json!({ "name": "The\u{1b}[2J team" }),
-            "Delete group team (The [2J team) with all that hangs under it: its members?",
+            "Delete group team (The [2J team) with all that goes with it: its members?",
         ),
     ] {
         let address = Address::read(noun(kind).unwrap(), id, None).unwrap();

@@ -8,7 +8,7 @@ mod loopback;
 mod request;
 
 use super::http::Http;
-use super::key_file;
+use super::key_file::{self, KeyFile};
 use super::oauth::{self, Grant, Issuer};
 use super::problem;
 use super::profiles::{Book, Credential, DEFAULT, Profile, Profiles, require_name};
@@ -41,11 +41,12 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
     let key = login.key_file.as_deref().map(key_file::read).transpose()?;
     let of_key = key.as_ref().and_then(|key| key.issuer.as_deref());
     let http = Http::of(login.url.as_deref().or(of_key).or(known.as_deref()).unwrap_or(URL))?;
-    key.map_or(Ok(()), |key| key.require_issuer(&http.base))?;
+    key.as_ref().map_or(Ok(()), |key| key.require_issuer(&http.base))?;
     let issuer = oauth::discover(&http).await?;
-    let credential = match (&login.client_secret_file, &login.key_file, &login.token_file) {
+    let credential = match (&login.client_secret_file, login.key_file.as_deref().zip(key), &login.token_file)
+    {
         (Some(file), _, _) => service(&http, &issuer, file).await?,
-        (None, Some(file), _) => by_key(&http, &issuer, file).await?,
+        (None, Some((file, key)), _) => by_key(&http, &issuer, file, &key).await?,
         (None, None, Some(file)) => personal(&http, file).await?,
         (None, None, None) if login.no_browser => person_elsewhere(&http, &issuer).await?,
         (None, None, None) => person(&http, &issuer, surroundings).await?,
@@ -63,7 +64,7 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
 
 /// The token is tried at once: whoever took the wrong file learns it now.
 async fn personal(http: &Http, file: &Path) -> Outcome<Credential> {
-    let token_file = absolute(file)?;
+    let token_file = kept(file)?;
     let token = secret_file::read(&token_file)?;
     let mut bearer =
         HeaderValue::from_str(&format!("Bearer {}", without_line_end(token.expose()))).map_err(|_| {
@@ -84,7 +85,7 @@ const ME: &str = "/api/v1/users/me";
 
 /// The secret is tried at once: whoever mistyped a path learns it now.
 async fn service(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credential> {
-    let secret_file = absolute(file)?;
+    let secret_file = kept(file)?;
     let secret = oauth::service_secret(&secret_file)?;
     let granted = oauth::tokens(http, issuer, Grant::Service(&secret)).await?;
     let expires = now().saturating_add(granted.expires_in);
@@ -92,9 +93,9 @@ async fn service(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credentia
 }
 
 /// The key is tried at once, as a secret is.
-async fn by_key(http: &Http, issuer: &Issuer, file: &Path) -> Outcome<Credential> {
-    let path = absolute(file)?;
-    let assertion = key_file::read(&path)?.assertion(&issuer.issuer, now()).await?;
+async fn by_key(http: &Http, issuer: &Issuer, file: &Path, key: &KeyFile) -> Outcome<Credential> {
+    let path = kept(file)?;
+    let assertion = key.assertion(&issuer.issuer, now()).await?;
     let granted = oauth::tokens(http, issuer, Grant::Assertion(&assertion)).await?;
     let expires = now().saturating_add(granted.expires_in);
     Ok(Credential::Key { key_file: path, access_token: Some(granted.access_token), expires })
@@ -142,7 +143,13 @@ fn now() -> u64 {
     SystemClock.wall_ms() / 1000
 }
 
-fn absolute(file: &Path) -> Outcome<PathBuf> {
+/// The path of a file that later commands read anew. What is gone by then would sign nobody in.
+fn kept(file: &Path) -> Outcome<PathBuf> {
+    if file.exists() && !file.is_file() {
+        let text =
+            format_args!("{} does not stay: each command reads it anew, so name a file", file.display());
+        return Err(Failure::new(Class::Usage, text));
+    }
     std::path::absolute(file).map_err(|error| Failure::new(Class::Usage, error))
 }
 

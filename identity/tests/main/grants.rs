@@ -1,0 +1,84 @@
+//! Grants of projects, what is given by them, and what nobody learns by trying.
+
+use crate::nouns::create;
+use crate::scenario::set_state;
+use identity::administrator::Administrator;
+use identity::authorization::Authorization;
+use identity::change::Update;
+use identity::envelope::Caller;
+use identity::event::What;
+use identity::id::Id;
+use identity::name::HostName;
+use identity::organization::Organization;
+use identity::permission::{AdministratorRole, Within};
+use identity::project::grant::ProjectGrant;
+use identity::project::role::RoleKey;
+use identity::record::State;
+use identity::refusal::Refusal;
+use identity::testing::fixtures::{World, id, name, several};
+use identity::testing::tenant::Tenants;
+use identity::user::User;
+
+#[test]
+fn a_grant_is_to_another_organization_once_and_stays_with_it() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
+    let by = (&owner, instance);
+    let grant = |organization: &Id| ProjectGrant { organization: organization.clone(), roles: several([]) };
+    create(&mut world, by, "g", &acme.project, grant(&acme.organization)).refused(Refusal::GrantToOwner);
+    create(&mut world, by, "g", &acme.project, grant(&id("nobody"))).refused(Refusal::NoSuchOrganization);
+    create(&mut world, by, "g", &acme.project, grant(&globex.organization)).told(&[What::Created]);
+    create(&mut world, by, "h", &acme.project, grant(&globex.organization)).refused(Refusal::AlreadyGranted);
+    let third = Organization { name: name("Third"), domain: HostName::parse("third.example").unwrap() };
+    world.create(instance, &id("third"), &Id::from_number(instance.0), third);
+    let moved = Update { id: id("g"), revision: None, spec: grant(&id("third")) };
+    world.when(&owner, instance, &moved).refused(Refusal::OrganizationFixed);
+}
+
+#[test]
+fn by_a_grant_its_receivers_own_users_are_given_roles_and_nobody_learns_of_others() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    let viewer = || several([RoleKey::parse("viewer").unwrap()]);
+    let organization = globex.organization.clone();
+    world.create(instance, &id("g"), &acme.project, ProjectGrant { organization, roles: viewer() });
+    let owner = globex.org_owner.caller();
+    let by = (&owner, instance);
+    let given = |user: &Id, grant: &str| Authorization {
+        user: user.clone(),
+        roles: several([RoleKey::parse("viewer").unwrap()]),
+        grant: Some(id(grant)),
+    };
+    // One of another organization is told from one who does not exist by nothing.
+    for stranger in [&acme.user.id, &id("nobody")] {
+        create(&mut world, by, "a", &acme.project, given(stranger, "g")).refused(Refusal::NoSuchUser);
+    }
+    // Nor is a project that was not granted from one that does not exist.
+    for project in [&globex.project, &id("nowhere")] {
+        create(&mut world, by, "a", project, given(&globex.user.id, "g")).refused(Refusal::NotFound);
+    }
+    create(&mut world, by, "a", &acme.project, given(&globex.user.id, "h")).refused(Refusal::NotFound);
+    create(&mut world, by, "a", &acme.project, given(&globex.user.id, "g")).told(&[What::Created]);
+    let without = Authorization { grant: None, ..given(&globex.user.id, "g") };
+    let moved = Update { id: id("a"), revision: None, spec: without };
+    world.when(&acme.iam_owner.caller(), instance, &moved).refused(Refusal::GrantFixed);
+}
+
+#[test]
+fn whether_a_stranger_is_switched_off_is_not_told() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    world.must(&Caller::system(), instance, &set_state::<User>(&acme.user.id, State::Inactive));
+    let entry = |within: Within| Administrator {
+        user: acme.user.id.clone(),
+        within,
+        roles: several([AdministratorRole::OrgOwnerViewer.into()]),
+    };
+    let root = Id::from_number(instance.0);
+    let of_globex = entry(Within::Organization(globex.organization.clone()));
+    let by = (&globex.org_owner.caller(), instance);
+    create(&mut world, by, "e", &root, of_globex).refused(Refusal::NoSuchUser);
+    let of_acme = entry(Within::Organization(acme.organization.clone()));
+    let by = (&acme.org_owner.caller(), instance);
+    create(&mut world, by, "e", &root, of_acme).refused(Refusal::UserNotActive);
+}

@@ -12,7 +12,7 @@ CACHE := $(or $(CONCLAVE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/conclave)
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
-.PHONY: help setup build up test smoke verify bench fmt goldens
+.PHONY: help setup build up test smoke fuzz verify bench fmt goldens
 
 help: ## explain these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,9 +32,14 @@ up: build ## build Conclave and run its demo on http://localhost:8080; Ctrl-C st
 test: setup ## run every test
 	@cargo xtask test
 	@cluster-tests/schemathesis/run
+	@fuzz/run
 
 smoke: build ## sign a user in to the demo with a real OpenID Connect client, kill the node, look again
 	@cluster-tests/smoke/run
+
+SECS := 60
+fuzz: setup ## fuzz what reads strangers' bytes for SECS=60 seconds a target, on and on; `make test` does it for a minute
+	@fuzz/run --secs $(SECS)
 
 # It never writes: golden files are compared by `make test`.
 verify: setup $(DENY) ## check format, lints, tidiness, licences and that RocksDB is built once

@@ -18,12 +18,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conclave", ROOMS),
     ("cluster-tests", WITH_THE_PROCESS),
     ("benches", WITH_THE_PROCESS),
+    ("fuzz", READING_STRANGERS),
     ("xtask", &[]),
 ];
 
 /// All that the process wires together.
 const ROOMS: &[&str] =
     &["crypto", "identity", "storage", "raft", "api-core", "api-pages", "api-oidc", "api-management"];
+/// What reads strangers' bytes and can be built within minutes, without RocksDB.
+const READING_STRANGERS: &[&str] =
+    &["crypto", "identity", "api-core", "api-pages", "api-oidc", "api-management"];
 /// What stands outside the house may look into every room, and start the process.
 const WITH_THE_PROCESS: &[&str] = &[
     "crypto",

@@ -33,7 +33,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         crates: &["axum", "axum-core", "axum-extra"],
-        packages: &["api-*", "conclave", "benches"],
+        packages: &["api-*", "conclave", "benches", "fuzz"],
         instead: "a type of its own, mapped in api/",
     },
     Home {

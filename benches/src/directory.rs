@@ -57,16 +57,16 @@ pub(crate) async fn measure(users: u64, report: &mut Report) -> Result<(), Error
     let most = storage::MEMORY_BYTES as f64 / 1e6 + 100.0;
     report.add("resident memory of the process", memory, "MB", Some(Target::AtMost(most)));
     large.engine.cluster.shutdown().await?;
+    let organizations = large.organizations;
+    drop(large);
 
     // As many users in all: what differs is how many organizations they are in.
     let few = tempfile::tempdir_in("target")?;
     let (wide, _) = Directory::filled(&few.path().join("node"), users, ORGANIZATIONS_FEW).await?;
     let (in_few, _) = wide.ask(of_organization).await?;
     wide.engine.cluster.shutdown().await?;
-    let name = format!(
-        "users of one organization of {}, over those of one of {ORGANIZATIONS_FEW}",
-        large.organizations
-    );
+    let name =
+        format!("users of one organization of {organizations}, over those of one of {ORGANIZATIONS_FEW}");
     report.add(name, in_many / in_few, "x", Some(Target::AtMost(1.2)));
     Ok(())
 }

@@ -36,6 +36,11 @@ pub trait Read: Sync {
     /// The value of `key`, if there is one.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
 
+    /// The values of several keys, in their order. Who wants many asks once: neighbours are then read together.
+    fn get_many(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        keys.iter().map(|key| self.get(table, key)).collect()
+    }
+
     /// The rows of `[from, to)` in the order of their keys, at most `limit`.
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault>;
 
@@ -46,6 +51,9 @@ pub trait Read: Sync {
 impl<R: Read + ?Sized> Read for &R {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         (**self).get(table, key)
+    }
+    fn get_many(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        (**self).get_many(table, keys)
     }
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {
         (**self).scan(table, from, to, limit)

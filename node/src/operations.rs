@@ -311,7 +311,7 @@ fn measure(status: Option<&Status>, ready: bool, alarms: usize) {
         status.commands as f64,
         status.queued_bytes as f64,
         status.behind_ms as f64 / 1000.0,
-        resident_bytes().unwrap_or_default() as f64,
+        storage::allocator::resident_bytes().unwrap_or_default() as f64,
         status.rounds as f64,
         flag(status.withdrawn.is_some()),
         status.voters.len() as f64,
@@ -330,12 +330,4 @@ fn measure(status: Option<&Status>, ready: bool, alarms: usize) {
 fn answering(status: &Status) -> usize {
     let others = status.neighbours.values().filter(|neighbour| alarms::answers(neighbour, status));
     1 + if status.withdrawn.is_none() { others.count() } else { 0 }
-}
-
-/// Resident memory as the kernel counts it.
-fn resident_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
-    kib.checked_mul(1024)
 }

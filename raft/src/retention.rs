@@ -1,4 +1,5 @@
-//! What keeps the disk in order: flushes of the state, snapshots, and the purge of what the log need not keep.
+//! What keeps disk and memory in order: flushes of the state, snapshots, the purge of what the log need not keep, and free
+//! memory given back.
 //!
 //! The log is purged by bytes and by age, never past a snapshot and never past what the state has on disk. openraft
 //! does none of this by itself here; it only refuses to purge what no snapshot covers.
@@ -74,6 +75,8 @@ impl Keeper {
             if let Err(why) = self.purge(retention).await {
                 tracing::debug!(%why, "the log was not purged");
             }
+            // After the flush: what memtables and commands held is free now.
+            let _ = tokio::task::spawn_blocking(storage::allocator::give_back).await;
         }
     }
 

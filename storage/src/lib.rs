@@ -7,7 +7,7 @@
 //! Deliberately absent: async, openraft's types and every rule of the domain. Payloads of entries and memberships are
 //! bytes here. `raft` drives this crate; `identity::tables` is the port that `State` and `View` implement.
 //!
-//! `unsafe` stands in one place, `state::view`, with its argument.
+//! `unsafe` stands in two places, `state::view` and `allocator`, each with its argument.
 
 #![cfg_attr(
     not(test),
@@ -20,6 +20,7 @@ mod error;
 mod folder;
 mod options;
 
+pub mod allocator;
 pub mod boot;
 pub mod doctor;
 pub mod log;

@@ -34,7 +34,7 @@ pub type OnFatal = Arc<dyn Fn(&Error) + Send + Sync>;
 /// A test's hook: `true` stops the operation at this step without any clearing up.
 pub type StopAt = Arc<dyn Fn(Step) -> bool + Send + Sync>;
 
-/// How storage behaves. Clones share one block cache and one budget of memtables.
+/// How storage behaves. Clones share one budget of memory.
 #[derive(Clone)]
 pub struct Options {
     /// Called once for the log and once for the state at their first failed write; all later writes fail.
@@ -44,21 +44,32 @@ pub struct Options {
     memory_bytes: u64,
     cache: Cache,
     state_memtables: WriteBufferManager,
+    log_memtables: WriteBufferManager,
 }
 
 impl Options {
-    /// Options for about `memory_bytes` of RocksDB memory: of 256 parts, 96 cache, 64 memtables of the state, 2 × 16
-    /// memtables of the log, 16 the log's tail in memory; the rest is left to iterators and table readers.
+    /// Options for about `memory_bytes` of memory. Of 256 parts:
+    ///
+    /// - 160 are one budget of blocks, indexes, filters and memtables: the memtables take of it what they hold, which
+    ///   is about 64 for the state and 2 × 16 for the log, and blocks make room. What no memtable needs caches blocks.
+    /// - 16 are the log's newest entries in memory.
+    /// - 80 are left to what nothing counts: iterators, open tables, files being built, the allocator's own waste.
     pub fn new(memory_bytes: u64) -> Options {
         let memory_bytes = memory_bytes.max(MEMORY_BYTES_MIN);
-        let part = |parts: u64| usize::try_from(memory_bytes / 256 * parts).unwrap_or(usize::MAX);
+        // 0 lets the cache size its table by what it really holds: an empty node stays small.
+        let cache = Cache::new_hyper_clock_cache(parts(memory_bytes, 160), 0);
+        let memtables = |flushed_at| {
+            WriteBufferManager::new_write_buffer_manager_with_cache(flushed_at, false, cache.clone())
+        };
         Options {
             on_fatal: Arc::new(|error| tracing::error!(%error, "storage failed")),
             stop_at: None,
             memory_bytes,
-            // 0 lets the cache size its table by what it really holds: an empty node stays small.
-            cache: Cache::new_hyper_clock_cache(part(96), 0),
-            state_memtables: WriteBufferManager::new_write_buffer_manager(part(64), false),
+            state_memtables: memtables(parts(memory_bytes, 64)),
+            // Only counted: the number and size of the log's memtables are bounded anyway, and a bound over both
+            // RocksDBs would flush a few entries of the log whenever the state has much to flush.
+            log_memtables: memtables(0),
+            cache,
         }
     }
 
@@ -76,21 +87,26 @@ impl Options {
         &self.state_memtables
     }
 
+    pub(crate) fn log_memtables(&self) -> &WriteBufferManager {
+        &self.log_memtables
+    }
+
     pub(crate) fn state_memtable_bytes(&self) -> usize {
-        self.part(64)
+        parts(self.memory_bytes, 64)
     }
 
     pub(crate) fn log_memtable_bytes(&self) -> usize {
-        self.part(16)
+        parts(self.memory_bytes, 16)
     }
 
     pub(crate) fn tail_bytes(&self) -> usize {
-        self.part(16)
+        parts(self.memory_bytes, 16)
     }
+}
 
-    fn part(&self, parts: u64) -> usize {
-        usize::try_from(self.memory_bytes / 256 * parts).unwrap_or(usize::MAX)
-    }
+/// So many of 256 parts.
+fn parts(memory_bytes: u64, parts: u64) -> usize {
+    usize::try_from(memory_bytes / 256 * parts).unwrap_or(usize::MAX)
 }
 
 impl Default for Options {
@@ -147,3 +163,6 @@ fn relay(level: LogLevel, line: &str) {
         _ => tracing::debug!(target: "rocksdb", "{}", line.trim_end()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use crate::resource::{Parent, Resource};
 use crate::search;
 use crate::see::Eyes;
 use crate::tables::{Fault, Table};
+use std::collections::BTreeMap;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -64,7 +65,8 @@ const WORK_BYTES: usize = 512;
 
 /// One page of what a caller sees.
 pub fn list<T: Resource>(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page<T>> {
-    let mut page = Pages { reader, eyes, query, found: Vec::new(), work: Work(WORK_MAX) };
+    let mut page =
+        Pages { reader, eyes, query, found: Vec::new(), work: Work(WORK_MAX), parents: BTreeMap::new() };
     let next = match query.sort {
         Sort { field: None, direction: Direction::Ascending } => page.by_id()?,
         Sort { field, direction } => page.in_order(field, direction)?,
@@ -78,6 +80,8 @@ struct Pages<'q, 'a, T> {
     query: &'q Query,
     found: Vec<Record<T>>,
     work: Work,
+    /// What records hang under, and whether it exists.
+    parents: BTreeMap<Id, bool>,
 }
 
 impl<R: Resource> Pages<'_, '_, R> {
@@ -102,22 +106,36 @@ impl<R: Resource> Pages<'_, '_, R> {
         };
         let mut at = self.query.after.clone();
         loop {
-            let Some(found) = source.seek(self.reader.read, &at, &mut self.work)? else { return Ok(None) };
-            let id = id_of(&found)?;
-            if let Some(record) = self.wanted(&id)? {
-                // One more is looked for, so that the last page says that it is the last.
-                if self.found.len() >= self.query.limit {
-                    return Ok(Some(found));
-                }
-                self.found.push(record);
+            let mut places = Vec::new();
+            while places.len() < self.missing() && (places.is_empty() || !self.work.is_spent()) {
+                let Some(found) = source.seek(self.reader.read, &at, &mut self.work)? else { break };
+                self.work.spend();
+                at = behind(&found);
+                places.push(found);
             }
-            at = found;
-            at.push(0);
+            if places.is_empty() {
+                return Ok(None);
+            }
+            for (place, row) in places.iter().zip(self.rows(&places)?) {
+                if let Some(record) = self.wanted(row)? {
+                    // One more is looked for, so that the last page says that it is the last.
+                    if self.found.len() >= self.query.limit {
+                        return Ok(Some(place.clone()));
+                    }
+                    self.found.push(record);
+                }
+            }
             // Only behind what was looked at: each page comes further, whatever its first look cost.
             if self.work.is_spent() {
                 return Ok(Some(at));
             }
         }
+    }
+
+    /// How many records are read at once: what the page still lacks, and one more.
+    fn missing(&self) -> usize {
+        const BATCH: usize = 64;
+        self.query.limit.saturating_sub(self.found.len()).saturating_add(1).min(BATCH)
     }
 
     /// In the order of a term or backwards: every row of that order is looked at.
@@ -144,23 +162,33 @@ impl<R: Resource> Pages<'_, '_, R> {
                 Direction::Ascending => self.reader.read.scan(table, &from, &to, BATCH)?,
                 Direction::Descending => self.reader.read.scan_back(table, &from, &to, BATCH)?,
             };
-            for (key, _) in &rows {
-                let place = key.get(prefix.len()..).unwrap_or_default();
-                let found = if field.is_some() { after_value(place)? } else { place };
-                let id = id_of(found)?;
-                // Backwards the next page ends before this row; forwards it begins at it.
-                let next = match direction {
-                    Direction::Ascending => place.to_vec(),
-                    Direction::Descending => [place, &[0]].concat(),
+            let mut places: &[Vec<u8>] = &rows
+                .iter()
+                .map(|(key, _)| key.get(prefix.len()..).unwrap_or_default().to_vec())
+                .collect::<Vec<_>>();
+            while !places.is_empty() {
+                let (part, rest) = places.split_at(self.missing().min(places.len()));
+                places = rest;
+                let tails: Vec<&[u8]> = match field {
+                    Some(_) => part.iter().map(|place| after_value(place)).collect::<Result<_, _>>()?,
+                    None => part.iter().map(Vec::as_slice).collect(),
                 };
-                if self.work.is_spent() {
-                    return Ok(Some(next));
-                }
-                if let Some(record) = self.wanted(&id)? {
-                    if self.found.len() >= self.query.limit {
-                        return Ok(Some(next));
+                for (place, row) in part.iter().zip(self.rows(&tails)?) {
+                    // Backwards the next page ends before this row; forwards it begins at it.
+                    let next = || match direction {
+                        Direction::Ascending => place.clone(),
+                        Direction::Descending => behind(place),
+                    };
+                    if self.work.is_spent() {
+                        return Ok(Some(next()));
                     }
-                    self.found.push(record);
+                    self.work.spend();
+                    if let Some(record) = self.wanted(row)? {
+                        if self.found.len() >= self.query.limit {
+                            return Ok(Some(next()));
+                        }
+                        self.found.push(record);
+                    }
                 }
             }
             match rows.last() {
@@ -173,20 +201,40 @@ impl<R: Resource> Pages<'_, '_, R> {
         }
     }
 
-    /// The record of an id, if it is to be shown.
-    fn wanted(&mut self, id: &Id) -> Run<Option<Record<R>>> {
-        self.work.0 = self.work.0.saturating_sub(1);
-        let key = record_key(self.reader.instance, R::KIND, id);
-        let Some(bytes) = self.reader.read.get(Table::State, &key)? else { return Ok(None) };
+    /// The stored records of places, read together.
+    fn rows(&self, places: &[impl AsRef<[u8]>]) -> Run<Vec<Option<Vec<u8>>>> {
+        let key = |place: &[u8]| Ok(record_key(self.reader.instance, R::KIND, &id_of(place)?));
+        let keys = places.iter().map(|place| key(place.as_ref())).collect::<Result<Vec<_>, Fault>>()?;
+        Ok(self.reader.read.get_many(Table::State, &keys)?)
+    }
+
+    /// The record of a row, if it is to be shown.
+    fn wanted(&mut self, row: Option<Vec<u8>>) -> Run<Option<Record<R>>> {
+        let Some(bytes) = row else { return Ok(None) };
         // A large record costs as much as many small ones, so that a page stays small too.
         self.work.0 = self.work.0.saturating_sub(bytes.len() / WORK_BYTES);
         let record: Record<R> = decode_row(&bytes)?;
         let meets = record.state != State::Deleted
             && self.query.condition.as_ref().is_none_or(|condition| condition.holds(&record))
             && self.eyes.sees(&record)?
-            && optional(R::Parent::exists(self.reader, &record.parent))?.is_some();
+            && self.has_parent(&record)?;
         Ok(meets.then_some(record))
     }
+
+    /// Whether what a record hangs under exists, be it looked up or remembered: most of a page hang under a few.
+    fn has_parent(&mut self, record: &Record<R>) -> Run<bool> {
+        if let Some(known) = self.parents.get(&record.parent) {
+            return Ok(*known);
+        }
+        let exists = optional(R::Parent::exists(self.reader, &record.parent))?.is_some();
+        self.parents.insert(record.parent.clone(), exists);
+        Ok(exists)
+    }
+}
+
+/// The place right behind one.
+fn behind(place: &[u8]) -> Vec<u8> {
+    [place, &[0]].concat()
 }
 
 /// What stands behind a value and its end in a row of a term.

@@ -18,7 +18,8 @@ use std::collections::VecDeque;
 pub(super) struct Work(pub(super) usize);
 
 impl Work {
-    fn spend(&mut self) {
+    /// One read more.
+    pub(super) fn spend(&mut self) {
         self.0 = self.0.saturating_sub(1);
     }
 

@@ -104,6 +104,7 @@ pub(crate) fn rocks_options(chosen: &Options) -> rocksdb::Options {
     to.set_compression_type(DBCompressionType::None);
     to.set_write_buffer_size(chosen.log_memtable_bytes());
     to.set_max_write_buffer_number(2);
+    to.set_write_buffer_manager(chosen.log_memtables());
     to.set_block_based_table_factory(&options::tables(chosen, None));
     to
 }

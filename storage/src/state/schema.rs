@@ -37,9 +37,11 @@ pub(crate) fn open_read_only(path: &Path, chosen: &Options, part: Part) -> Resul
 pub(crate) fn open_to_examine(path: &Path, chosen: &Options) -> Result<(DB, rocksdb::Options), Error> {
     let mut base = base(chosen);
     base.enable_statistics();
-    let mut tables = options::tables(chosen, Some(10.0));
-    tables.set_cache_index_and_filter_blocks(false);
-    let families = families_with(chosen, &tables);
+    let families = families_with(chosen, |_| {
+        let mut tables = options::tables(chosen, FILTER);
+        tables.set_cache_index_and_filter_blocks(false);
+        tables
+    });
     let opened = DB::open_cf_descriptors_read_only(&base, path, families, false);
     let db = opened.map_err(|e| Error::rocks(Part::State, "opening the state in", path, e))?;
     Ok((db, base))
@@ -53,12 +55,24 @@ fn base(chosen: &Options) -> rocksdb::Options {
     to
 }
 
+/// Bits of a bloom filter for each key.
+const FILTER: Option<f64> = Some(10.0);
+
 fn families(chosen: &Options) -> Vec<ColumnFamilyDescriptor> {
-    families_with(chosen, &options::tables(chosen, Some(10.0)))
+    families_with(chosen, |table| match table {
+        // Asked for keys that are not there: whether a name or a request is new.
+        Some(Table::State) => options::tables(chosen, FILTER),
+        // Read by range alone, which no filter helps. Those of the search table's many short keys would take some 34 MB
+        // for a million users, and RocksDB gathers the hashes of a file's keys until the file is done.
+        Some(Table::Audit | Table::Search) | None => options::tables(chosen, None),
+    })
 }
 
-fn families_with(chosen: &Options, tables: &BlockBasedOptions) -> Vec<ColumnFamilyDescriptor> {
-    let options = |bottom| {
+fn families_with(
+    chosen: &Options,
+    tables: impl Fn(Option<Table>) -> BlockBasedOptions,
+) -> Vec<ColumnFamilyDescriptor> {
+    let options = |bottom, tables: &BlockBasedOptions| {
         let mut to = options::rocks_base(chosen);
         to.set_write_buffer_size(chosen.state_memtable_bytes());
         to.set_compression_type(DBCompressionType::Lz4);
@@ -66,8 +80,8 @@ fn families_with(chosen: &Options, tables: &BlockBasedOptions) -> Vec<ColumnFami
         to.set_block_based_table_factory(tables);
         to
     };
-    let sys = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options(DBCompressionType::Lz4));
-    let mut families = vec![sys];
+    let sys = options(DBCompressionType::Lz4, &tables(None));
+    let mut families = vec![ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, sys)];
     for table in Table::ALL {
         let bottom = match table {
             // Read by key all day: cheap to unpack.
@@ -75,7 +89,7 @@ fn families_with(chosen: &Options, tables: &BlockBasedOptions) -> Vec<ColumnFami
             // Written once, read seldom, kept for years.
             Table::Audit => DBCompressionType::Zstd,
         };
-        families.push(ColumnFamilyDescriptor::new(family(table), options(bottom)));
+        families.push(ColumnFamilyDescriptor::new(family(table), options(bottom, &tables(Some(table)))));
     }
     families
 }

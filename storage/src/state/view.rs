@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use identity::tables::{Fault, Read, Row, Table};
-use rocksdb::{ColumnFamily, DB, Direction, ReadOptions, Snapshot};
+use rocksdb::{ColumnFamily, DB, DBPinnableSlice, Direction, ReadOptions, Snapshot};
 
 use crate::codec::meta;
 use crate::error::Part;
@@ -109,6 +109,14 @@ impl View {
 impl Read for View {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.snapshot.get_cf(self.family(table)?, key).map_err(|e| self.fault(e))
+    }
+
+    fn get_many(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.snapshot);
+        let found = self.generation.db.batched_multi_get_cf_opt(self.family(table)?, keys, false, &options);
+        let value = |value: DBPinnableSlice<'_>| value.to_vec();
+        found.into_iter().map(|found| Ok(found.map_err(|e| self.fault(e))?.map(value))).collect()
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, Fault> {

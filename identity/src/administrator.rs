@@ -204,11 +204,13 @@ impl Resource for Administrator {
             // Those that are switched off count too: `entries` looks at so many, and must see every one that serves.
             let is_new = !change.reader.is_taken::<Administrator>(change.id)?;
             let had = change.reader.referring(Kind::User, &after.user, Kind::Administrator, ENTRIES_MAX)?;
-            if is_new && (had.len() >= ENTRIES_MAX || is_crowded(&change.reader, after, &user.parent, &had)?)
-            {
+            require_all_of(&change.reader, change.caller, after)?;
+            if is_new && had.len() >= ENTRIES_MAX {
                 return Err(Refusal::LimitReached.into());
             }
-            require_all_of(&change.reader, change.caller, after)?;
+            if is_new && is_crowded(&change.reader, after, &user.parent, &had)? {
+                return Err(Refusal::TooManyFromOutside.into());
+            }
         }
         // Who takes away what he lacks would make a stronger user one whose password he may set.
         if let Some(before) = change.before

@@ -195,7 +195,7 @@ fn a11_a_host_belongs_to_one_instance() {
     let spec = Domain { host: HostName::parse("auth.example").unwrap() };
     let parent = Id::from_number(umbra.instance.0);
     let command = Create { id: id("mine"), parent, spec, birth: () };
-    world.when(&Caller::system(), SYSTEM, &command).refused(Refusal::AlreadyExists);
+    world.when(&Caller::system(), SYSTEM, &command).refused(Refusal::HostTaken);
     world.when(&umbra.iam_owner.caller(), umbra.instance, &command).refused(Refusal::NotFound);
     world.when(&umbra.iam_owner.caller(), SYSTEM, &command).refused(Refusal::CallerNotAlive);
 }

@@ -140,13 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_that_is_refused_leaves_no_file() {
-        for (status, class) in [
-            (400, Class::Invalid),
-            (401, Class::NotSignedIn),
-            (403, Class::Forbidden),
-            (404, Class::NotFound),
-            (409, Class::Conflict),
-        ] {
+        for (status, class) in [(400, Class::Invalid), (409, Class::Conflict)] {
             let (dir, server) = (tempfile::tempdir().unwrap(), node(status).await);
             let file = dir.path().join("key.json");
             assert_eq!(made(&server, "robot", &file, KeyType::Es256).await.unwrap_err().class, class);
@@ -156,7 +150,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_that_the_node_may_have_keeps_its_file() {
-        for (status, class) in [(500, Class::Failed), (503, Class::Unavailable)] {
+        for (status, class) in [
+            (401, Class::NotSignedIn),
+            (403, Class::Forbidden),
+            (404, Class::NotFound),
+            (500, Class::Failed),
+            (503, Class::Unavailable),
+        ] {
             let (dir, server) = (tempfile::tempdir().unwrap(), node(status).await);
             let file = dir.path().join("key.json");
             let failure = made(&server, "robot", &file, KeyType::Es256).await.unwrap_err();

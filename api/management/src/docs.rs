@@ -37,6 +37,21 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;mar
     ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:.4rem}\
     .method{display:inline-block;min-width:4.5em;font-weight:600}.may{opacity:.75}nav a{margin-right:1em}";
 
+/// How one begins without the command line.
+const BEGIN: &str = "<h2 id=\"begin\">begin</h2><p>Each request carries an access token with the scope \
+    <code>urn:zitadel:iam:org:project:id:zitadel:aud</code>, or a personal access token of a service account, as \
+    <code>Authorization: Bearer …</code>. A service account gets one for its id and secret:</p><pre>\
+curl $URL/oauth/v2/token -u $CLIENT_ID:$CLIENT_SECRET -d grant_type=client_credentials \\\n\
+  -d 'scope=openid urn:zitadel:iam:org:project:id:zitadel:aud'</pre><p>Bodies are JSON. This makes a person, and changes \
+    him unless somebody else did meanwhile; a repetition under the same Idempotency-Key has no second effect:</p><pre>\
+curl -i $URL/api/v1/users -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n\
+  -H 'Idempotency-Key: alice-1' -d '{\"id\": \"alice\", \"organization\": \"acme\", \"username\": \"alice\",\n\
+       \"kind\": {\"human\": {\"given_name\": \"Alice\", \"family_name\": \"Adams\"}}}'\n\n\
+curl -i -X PATCH $URL/api/v1/users/alice -H \"Authorization: Bearer $TOKEN\" \\\n\
+  -H 'Content-Type: application/json' -H 'If-Match: \"1\"' -d '{\"username\": \"alice.adams\"}'</pre>\
+    <p>The answers' <code>ETag</code> is what If-Match takes, their <code>Conclave-Position</code> what Conclave-At-Least takes, on \
+    any node.</p>";
+
 /// A page of all routes: what each does, who may, and what it takes and gives.
 fn page(description: &Value, routes: &[Route]) -> String {
     let mut groups: Vec<&str> = Vec::new();
@@ -48,13 +63,14 @@ fn page(description: &Value, routes: &[Route]) -> String {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Conclave management API</title><style>{STYLE}</style>\
-         <h1>Conclave management API</h1><p>{}</p><p>For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p><nav>",
+         <h1>Conclave management API</h1><p>{}</p><p>For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p><nav><a href=\"#begin\">begin</a> ",
         escaped(description["info"]["description"].as_str().unwrap_or_default())
     );
     for group in &groups {
         let _ = write!(html, "<a href=\"#{0}\">{0}</a> ", escaped(group));
     }
     html += "<a href=\"#schemas\">schemas</a></nav>";
+    html += BEGIN;
     for group in groups {
         let _ = write!(html, "<h2 id=\"{0}\">{0}</h2>", escaped(group));
         for route in routes.iter().filter(|route| route.group == group) {

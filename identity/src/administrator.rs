@@ -5,6 +5,7 @@ use crate::credential::throttle::Throttle;
 use crate::encoding::{self, Stored};
 use crate::envelope::{Caller, Subject};
 use crate::id::{Hash, Id, hex};
+use crate::label::{Label, labels};
 use crate::permission::roles::Level;
 use crate::permission::{
     AdministratorRole, Area, ENTRIES_MAX, Powers, Verb, Within, custom_role, entries, holds, path,
@@ -130,7 +131,7 @@ impl Resource for Administrator {
     const REFERS: &'static [Kind] =
         &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;
-    const FIELDS: &'static [&'static str] = &["user", "within", "roles"];
+    const FIELDS: &'static [Label] = labels![Administrator: user, within, roles];
     const PLACED_BY: Option<&'static str> = Some("within");
     type Parent = Root;
     type Birth = ();

@@ -2,8 +2,9 @@
 
 use crate::encoding::Stored;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::permission::{Area, Within};
-use crate::project::grant::{self, ProjectGrant, has_had_role, has_role};
+use crate::project::grant::{self, LAPSED, ProjectGrant, has_had_role, has_role, lapsed, told};
 use crate::project::{Project, role::RoleKey};
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
@@ -39,7 +40,8 @@ impl Resource for Authorization {
     const AREA: Area = Area::Authorization;
     const REFERS: &'static [Kind] = &[Kind::User, Kind::ProjectGrant];
     const LEAF: bool = true;
-    const FIELDS: &'static [&'static str] = &["user", "roles", "grant"];
+    const FIELDS: &'static [Label] = labels![Authorization: user, roles, grant];
+    const DERIVED: &'static [(&'static str, &'static str)] = &[LAPSED];
     const PLACED_BY: Option<&'static str> = Some("grant");
     type Parent = Project;
     type Birth = ();
@@ -60,6 +62,27 @@ impl Resource for Authorization {
         if let Some(grant) = &self.grant {
             to.refers(Kind::ProjectGrant, grant);
         }
+    }
+    fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
+        let Authorization { roles, grant, .. } = &record.spec;
+        let (granted, since) = match grant {
+            None => (None, record.changed),
+            Some(grant) => match reader.find::<ProjectGrant>(grant)? {
+                Some(grant) => (Some(grant.spec.roles.to_vec()), record.changed.min(grant.changed)),
+                None => (Some(Vec::new()), record.changed),
+            },
+        };
+        let mut lapsed = lapsed(reader, &record.parent, roles, since)?;
+        let is_granted = |role: &RoleKey| granted.as_ref().is_none_or(|granted| granted.contains(role));
+        for role in roles.iter().filter(|role| !is_granted(role)) {
+            if !lapsed.contains(&role) {
+                lapsed.push(role);
+            }
+        }
+        Ok(vec![told(&lapsed)])
+    }
+    fn is_renewed(reader: &Reader<'_>, before: &Record<Self>) -> Run<bool> {
+        Ok(!lapsed(reader, &before.parent, &before.spec.roles, before.changed)?.is_empty())
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };

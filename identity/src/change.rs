@@ -153,7 +153,7 @@ impl<T: Resource> Command for Update<T> {
 
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
         let before = at_revision::<T>(tx, &self.id, self.revision)?;
-        if before.spec == self.spec {
+        if before.spec == self.spec && !T::is_renewed(&tx.reader(), &before)? {
             return Ok(Saved { id: before.id, revision: before.revision });
         }
         // A change may move it to where the caller may not write.

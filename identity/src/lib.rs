@@ -17,6 +17,7 @@ pub mod time;
 
 // The tables and what stands in them.
 pub mod keys;
+pub mod label;
 pub mod reader;
 pub mod record;
 pub mod search;

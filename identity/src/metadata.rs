@@ -3,6 +3,7 @@
 use crate::administrator::require_all_of_user;
 use crate::encoding::{Invalid, Stored};
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::name::{described, text};
 use crate::organization::Organization;
 use crate::permission::{Area, Verb, require};
@@ -130,7 +131,7 @@ macro_rules! metadata {
             const KEYED: Option<Names> = Some(Names::$name);
             const PERSONAL: &'static [u16] = $personal;
             const LEAF: bool = true;
-            const FIELDS: &'static [&'static str] = &["key", "value"];
+            const FIELDS: &'static [Label] = labels![$name: key, value];
             type Parent = $parent;
             type Birth = ();
 

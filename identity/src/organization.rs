@@ -3,6 +3,7 @@
 use crate::administrator::{self, is_owned_without};
 use crate::encoding::Stored;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::name::{HostName, Name};
 use crate::permission::{AdministratorRole, Area, Within};
 use crate::reader::{Names, Reader, Run};
@@ -34,7 +35,7 @@ impl Resource for Organization {
     const KIND: Kind = Kind::Organization;
     const AREA: Area = Area::Organization;
     const SEARCH: &'static [&'static str] = &["domain", "name"];
-    const FIELDS: &'static [&'static str] = &["name", "domain"];
+    const FIELDS: &'static [Label] = labels![Organization: name, domain];
     type Parent = Root;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

@@ -58,7 +58,7 @@ refusals! {
     0 Internal Fault "internal" "the command failed inside; it wrote nothing, and the operator was told";
     1 Expired Late "request_expired" "the request came to the log after its deadline; send it again";
     2 DeadlineTooFar Late "deadline_too_far" "a request's deadline is at most 30 seconds away";
-    3 RequestIdReused Conflict "request_id_reused" "another request had this id; draw a new one";
+    3 RequestIdReused Conflict "request_id_reused" "another request of yours had this id or Idempotency-Key; choose a new one";
     4 InstanceNotActive Late "instance_not_active" "the instance does not exist or is not active";
     5 CallerNotAlive Caller "caller_not_alive" "the caller's credential is no longer valid; sign in again";
     6 NotPermitted Forbidden "not_permitted" "the caller lacks the permission for this";

@@ -6,6 +6,7 @@
 use crate::encoding::Stored;
 use crate::envelope::{Caller, Subject};
 use crate::id::{Id, SYSTEM};
+use crate::label::Label;
 use crate::permission::{Area, Within};
 use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
@@ -36,8 +37,10 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     const PERSONAL: &'static [u16] = &[];
     /// Whether nothing hangs under it and nothing refers to it: it is removed at once instead of waiting for a sweep.
     const LEAF: bool = false;
-    /// The names of its values in JSON, in the order of their numbers: events name what changed by them.
-    const FIELDS: &'static [&'static str];
+    /// Its values in the order of their numbers: events name what changed by them, and tell it as the API does.
+    const FIELDS: &'static [Label];
+    /// What is told of it besides its values, because it follows from other records: names, and their JSON schemas.
+    const DERIVED: &'static [(&'static str, &'static str)] = &[];
     /// What it hangs under.
     type Parent: Parent;
     /// What only its creation carries.
@@ -70,6 +73,16 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
 
     /// Declares its unique names, references and search terms.
     fn indexes(&self, to: &mut Indexes<'_>);
+
+    /// What [`Resource::DERIVED`] names, in that order.
+    fn derived(_reader: &Reader<'_>, _record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether writing the same values again means more than to leave them.
+    fn is_renewed(_reader: &Reader<'_>, _before: &Record<Self>) -> Run<bool> {
+        Ok(false)
+    }
 
     /// Rules that only this noun has.
     fn check(_change: &Change<'_, Self>) -> Run<()> {

@@ -5,6 +5,7 @@ use crate::noun::Noun;
 use crate::words;
 use axum::http::{HeaderMap, StatusCode, header};
 use identity::id::Id;
+use identity::reader::Reader;
 use identity::record::{Record, State};
 use identity::resource::Parent;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ pub fn parent_word<T: Noun>() -> Option<&'static str> {
 }
 
 /// A resource as it is shown.
-pub fn shown<T: Noun>(record: &Record<T>) -> Result<Value, Problem> {
+pub fn shown<T: Noun>(reader: &Reader<'_>, record: &Record<T>) -> Result<Value, Problem> {
     let mut members = Map::new();
     members.insert("id".into(), json!(record.id));
     if let Some(word) = parent_word::<T>() {
@@ -28,6 +29,9 @@ pub fn shown<T: Noun>(record: &Record<T>) -> Result<Value, Problem> {
     members.insert("changed".into(), record.changed.rfc3339().into());
     for (name, value) in values(&record.spec)? {
         members.insert(name, value);
+    }
+    for ((name, _), value) in T::DERIVED.iter().zip(T::derived(reader, record)?) {
+        members.insert((*name).to_owned(), value);
     }
     Ok(Value::Object(members))
 }
@@ -106,9 +110,9 @@ pub fn take_common<T: Noun>(members: &mut Map<String, Value>, record: &Record<T>
             return Err(Problem::field(name, reason));
         }
     }
-    // They say which one was read; If-Match says that it must still be that one.
-    for name in ["revision", "changed"] {
-        members.remove(name);
+    // They say which one was read, and what follows from others; If-Match says that it must still be that one.
+    for name in ["revision", "changed"].iter().chain(T::DERIVED.iter().map(|(name, _)| name)) {
+        members.remove(*name);
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ pub fn describe(routes: &[Route]) -> Value {
             "version": "v1",
             "description": ABOUT,
         },
+        "servers": [{ "url": "/", "description": "any node" }],
         "security": [{ "bearer": [] }],
         "paths": paths,
         "components": {

@@ -25,6 +25,7 @@ use identity::list::{Direction, Query, Sort, condition::Condition, condition::Te
 use identity::record::{Record, State};
 use identity::refusal::Refusal;
 use identity::resource::Parent;
+use identity::see::Eyes;
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
 
@@ -145,7 +146,8 @@ async fn list<T: Noun>(ask: Ask, at: At, RawQuery(query): RawQuery) -> Result<An
     // A page may read a few thousand rows.
     let (ask, page) = blocking(ask, move |ask| {
         let page = page_of::<T>(&ask.reader(), &ask.eyes(), &query)?;
-        let items: Vec<Value> = page.found.iter().map(shown).collect::<Result<_, _>>()?;
+        let items: Vec<Value> =
+            page.found.iter().map(|record| shown(&ask.reader(), record)).collect::<Result<_, _>>()?;
         Ok((items, page.next))
     })
     .await?;
@@ -250,9 +252,9 @@ fn location<T: Noun>(record: &Record<T>) -> String {
 
 /// A changed resource, for a caller who sees it; only its id and revision for one who does not.
 fn changed<T: Noun>(ask: &Ask, view: &View, record: &Record<T>) -> Result<Answer, Problem> {
-    let eyes = identity::see::Eyes::new(view.reader(ask.tenant.instance), &ask.caller);
-    let body = if eyes.sees(record)? {
-        shown(record)?
+    let reader = view.reader(ask.tenant.instance);
+    let body = if Eyes::new(reader, &ask.caller).sees(record)? {
+        shown(&reader, record)?
     } else {
         json!({ "id": record.id, "revision": record.revision })
     };
@@ -261,7 +263,7 @@ fn changed<T: Noun>(ask: &Ask, view: &View, record: &Record<T>) -> Result<Answer
 
 async fn read<T: Noun>(ask: Ask, at: At) -> Result<Answer, Problem> {
     let record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
-    Ok(answer::read(&ask.view, shown(&record)?).tagged(record.revision))
+    Ok(answer::read(&ask.view, shown(&ask.reader(), &record)?).tagged(record.revision))
 }
 
 async fn replace<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {

@@ -63,6 +63,9 @@ fn common<T: Noun>() -> Map<String, Value> {
     for moment in ["created", "changed"] {
         members.insert(moment.into(), json!({ "type": "string", "format": "date-time" }));
     }
+    for (name, schema) in T::DERIVED {
+        members.insert((*name).to_owned(), serde_json::from_str(schema).unwrap_or_default());
+    }
     members
 }
 

@@ -92,7 +92,7 @@ fn secret_shown(_: &mut schemars::SchemaGenerator) -> serde_json::Value {
 async fn me(ask: Ask) -> Result<Answer, Problem> {
     let id = ask.user().cloned().ok_or(Refusal::NotFound)?;
     let record = ask.eyes().find::<User>(&id)?;
-    Ok(answer::read(&ask.view, shown(&record)?).tagged(record.revision))
+    Ok(answer::read(&ask.view, shown(&ask.reader(), &record)?).tagged(record.revision))
 }
 
 /// A new password.

@@ -5,6 +5,7 @@ pub mod redirect_uri;
 use crate::encoding::Stored;
 use crate::envelope::Caller;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::name::Name;
 use crate::permission::{Area, Verb, Within, require};
 use crate::project::{OWN_PROJECT, Project};
@@ -57,12 +58,25 @@ pub enum ClientAuth {
 
 /// With which algorithm an application's tokens are signed.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[cbor(index_only)]
 pub enum TokenAlg {
     /// ECDSA on P-256.
     #[n(0)]
+    #[default]
     #[serde(rename = "ES256")]
     Es256,
     /// RSA PKCS #1 v1.5.
@@ -101,8 +115,9 @@ pub struct Application {
     #[n(5)]
     #[serde(default)]
     pub refresh: bool,
-    /// With which algorithm its tokens are signed.
+    /// With which algorithm its tokens are signed: ES256 if nothing is said.
     #[n(6)]
+    #[serde(default)]
     pub alg: TokenAlg,
     /// Puts the user's roles into access tokens and introspection.
     #[n(7)]
@@ -128,19 +143,7 @@ impl Resource for Application {
     const KIND: Kind = Kind::Application;
     const AREA: Area = Area::Application;
     const SEARCH: &'static [&'static str] = &["name"];
-    const FIELDS: &'static [&'static str] = &[
-        "name",
-        "kind",
-        "auth",
-        "redirect_uris",
-        "post_logout_redirect_uris",
-        "refresh",
-        "alg",
-        "access_token_roles",
-        "id_token_roles",
-        "id_token_userinfo",
-        "pkce_optional",
-    ];
+    const FIELDS: &'static [Label] = labels![Application: name, kind, auth, redirect_uris, post_logout_redirect_uris, refresh, alg, access_token_roles, id_token_roles, id_token_userinfo, pkce_optional];
     type Parent = Project;
     type Birth = ();
 

@@ -1,5 +1,5 @@
-//! An event in JSON, as the API and exports show it. Names come from the specs, values from their bytes alone, so that a
-//! file can be checked against the bytes without the node.
+//! An event in JSON, as the API and exports show it. Names and forms come from the specs, values from their bytes alone, so
+//! that a file can be checked against the bytes without the node.
 
 use crate::audit::Entry;
 use crate::audit::unseal::{Closed, Sealed, Unseal, Unsealed};
@@ -9,6 +9,7 @@ use crate::encoding::decode;
 use crate::envelope::Subject;
 use crate::event::{Field, STATE, Value, What};
 use crate::id::hex;
+use crate::label::Label;
 use crate::reader::{No, Run};
 use crate::record::{Kind, State};
 use crate::resource::Resource;
@@ -27,21 +28,23 @@ use serde_json::{Value as Json, json};
 /// ```
 ///
 /// A value that has no other form is `{"erased":true}`, `{"sealed":true}` (personal, and closed to the caller),
-/// `{"secret":true}` or `{"sha256":"…","length":2000}`. Enumerations are numbers, bytes are base64url.
+/// `{"secret":true}` or `{"sha256":"…","length":2000}`. Values have the form that the API
+/// gives them.
 pub fn event(entry: &Entry, unseal: &dyn Unseal) -> Run<Json> {
     let Entry { place, event, .. } = entry;
     let kind = Kind::from_number(event.kind);
     let mut changes = Vec::new();
     for field in &event.fields {
+        let label = label(kind, field.number);
         let side = |value: &Option<Value>, side: u8| match value {
             Some(value) => {
                 let sealed = |bytes| Sealed { event, place: *place, field: field.number, side, bytes };
-                shown(field.number, value, &sealed, unseal)
+                shown((field.number, label), value, &sealed, unseal)
             }
             None => Ok(Json::Null),
         };
         changes.push(json!({
-            "field": name(kind, field.number),
+            "field": label.map_or_else(|| unnamed(field.number), |label| label.name.to_owned()),
             "before": side(&field.before, 0)?,
             "after": side(&field.after, 1)?,
         }));
@@ -88,43 +91,43 @@ fn actor(actor: &Subject) -> Json {
     }
 }
 
-struct Names;
+struct Labels;
 
-impl ForResource for Names {
-    type Out = &'static [&'static str];
+impl ForResource for Labels {
+    type Out = &'static [Label];
     fn run<T: Resource>(self) -> Self::Out {
         T::FIELDS
     }
 }
 
-/// The name of a field. What has no name is told by its number.
-fn name(kind: Option<Kind>, number: u16) -> String {
-    if number == STATE {
-        return "state".to_owned();
-    }
-    let names = kind.map_or(&[] as &[&str], |kind| match dispatch(kind, Names) {
+/// What has no name is told by its number.
+fn unnamed(number: u16) -> String {
+    if number == STATE { "state".to_owned() } else { format!("field_{number}") }
+}
+
+/// The label of a field, if it has one.
+fn label(kind: Option<Kind>, number: u16) -> Option<&'static Label> {
+    let labels = kind.map_or(&[] as &[Label], |kind| match dispatch(kind, Labels) {
         Some(names) => names,
         None if kind == Kind::Node => Node::FIELDS,
         None if kind == Kind::JoinToken => JoinToken::FIELDS,
         None => setting::fields(kind).unwrap_or_default(),
     });
-    match names.get(usize::from(number)) {
-        Some(name) => (*name).to_owned(),
-        None => format!("field_{number}"),
-    }
+    labels.get(usize::from(number))
 }
 
 fn shown<'e>(
-    number: u16,
+    (number, label): (u16, Option<&Label>),
     value: &'e Value,
     sealed: &dyn Fn(&'e [u8]) -> Sealed<'e>,
     unseal: &dyn Unseal,
 ) -> Result<Json, No> {
+    let told = |bytes: &[u8]| label.and_then(|label| label.told(bytes)).unwrap_or_else(|| json(bytes));
     Ok(match value {
         Value::Plain(bytes) if number == STATE => state(bytes),
-        Value::Plain(bytes) => json(bytes),
+        Value::Plain(bytes) => told(bytes),
         Value::Sealed(bytes) => match unseal.unseal(&sealed(bytes))? {
-            Unsealed::Open(bytes) => json(bytes.expose()),
+            Unsealed::Open(bytes) => told(bytes.expose()),
             Unsealed::Erased => json!({"erased": true}),
             Unsealed::Closed => json!({"sealed": true}),
         },

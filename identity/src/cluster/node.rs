@@ -15,6 +15,7 @@ use crate::encoding::{Stored, decode_row};
 use crate::event::{Field, Value, What};
 use crate::id::{Id, SYSTEM};
 use crate::keys::{Key, Space};
+use crate::label::Label;
 use crate::reader::{Reader, Run};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
@@ -75,8 +76,15 @@ pub enum NodeState {
 
 impl Node {
     /// The names of its fields, in the order of their numbers: events name what changed by them.
-    pub const FIELDS: &'static [&'static str] =
-        &["number", "address", "wanted", "version", "level_min", "level_max", "state"];
+    pub const FIELDS: &'static [Label] = &[
+        Label::plain("number"),
+        Label::plain("address"),
+        Label::plain("wanted"),
+        Label::plain("version"),
+        Label::plain("level_min"),
+        Label::plain("level_max"),
+        Label::plain("state"),
+    ];
 }
 
 impl Stored for Node {}

@@ -16,6 +16,7 @@ use crate::command::{Access, command};
 use crate::encoding::{Stored, encode};
 use crate::event::{Field, Value, What};
 use crate::id::{Hash, Id, SYSTEM};
+use crate::label::Label;
 use crate::reader::Reader;
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
@@ -56,7 +57,13 @@ pub struct Used {
 
 impl JoinToken {
     /// The names of its fields, in the order of their numbers: events name what changed by them.
-    pub const FIELDS: &'static [&'static str] = &["id", "secret", "expires", "wanted", "used"];
+    pub const FIELDS: &'static [Label] = &[
+        Label::plain("id"),
+        Label::plain("secret"),
+        Label::plain("expires"),
+        Label::plain("wanted"),
+        Label::plain("used"),
+    ];
 }
 
 impl Stored for JoinToken {}

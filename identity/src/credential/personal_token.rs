@@ -3,6 +3,7 @@
 use crate::administrator::require_all_of_user;
 use crate::encoding::Stored;
 use crate::id::{Hash, Id};
+use crate::label::{Label, labels};
 use crate::permission::Area;
 use crate::reader::{Reader, Run};
 use crate::record::{Kind, Row};
@@ -48,7 +49,7 @@ impl Resource for PersonalToken {
     const AREA: Area = Area::Credential;
     const LEAF: bool = true;
     const UNDER: bool = true;
-    const FIELDS: &'static [&'static str] = &["expires"];
+    const FIELDS: &'static [Label] = labels![PersonalToken: expires];
     type Parent = User;
     type Birth = TokenSecret;
 

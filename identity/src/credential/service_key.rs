@@ -6,6 +6,7 @@ use crate::administrator::require_all_of_user;
 use crate::encoding::{Invalid, Stored};
 use crate::envelope::Source;
 use crate::id::{Hash, Id};
+use crate::label::{Label, labels};
 use crate::permission::Area;
 use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Record};
@@ -133,7 +134,7 @@ impl Resource for ServiceKey {
     const AREA: Area = Area::Credential;
     const LEAF: bool = true;
     const UNDER: bool = true;
-    const FIELDS: &'static [&'static str] = &["jwk", "expires"];
+    const FIELDS: &'static [Label] = labels![ServiceKey: jwk, expires];
     type Parent = User;
     type Birth = ();
 

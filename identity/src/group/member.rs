@@ -4,6 +4,7 @@ use crate::encoding::{Stored, decode_row};
 use crate::group::Group;
 use crate::id::{Id, InstanceId};
 use crate::keys::{Key, Space};
+use crate::label::{Label, labels};
 use crate::permission::Area;
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record};
@@ -36,7 +37,7 @@ impl Resource for GroupMember {
     const REFERS: &'static [Kind] = &[Kind::User];
     const KEYED: Option<Names> = Some(Names::GroupMember);
     const LEAF: bool = true;
-    const FIELDS: &'static [&'static str] = &["user"];
+    const FIELDS: &'static [Label] = labels![GroupMember: user];
     type Parent = Group;
     type Birth = ();
 

@@ -4,6 +4,7 @@ pub mod member;
 
 use crate::encoding::Stored;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::name::{Name, fold};
 use crate::organization::Organization;
 use crate::permission::Area;
@@ -34,7 +35,7 @@ impl Resource for Group {
     const KIND: Kind = Kind::Group;
     const AREA: Area = Area::Group;
     const SEARCH: &'static [&'static str] = &["name"];
-    const FIELDS: &'static [&'static str] = &["name", "description"];
+    const FIELDS: &'static [Label] = labels![Group: name, description];
     type Parent = Organization;
     type Birth = ();
 

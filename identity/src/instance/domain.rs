@@ -2,6 +2,7 @@
 
 use crate::encoding::Stored;
 use crate::instance::Instance;
+use crate::label::{Label, labels};
 use crate::name::HostName;
 use crate::permission::Area;
 use crate::reader::Names;
@@ -27,7 +28,7 @@ impl Resource for Domain {
     const AREA: Area = Area::System;
     const OF_SYSTEM: bool = true;
     const LEAF: bool = true;
-    const FIELDS: &'static [&'static str] = &["host"];
+    const FIELDS: &'static [Label] = labels![Domain: host];
     type Parent = Instance;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

@@ -1,6 +1,7 @@
 //! How long things last in an instance, and how many wrong passwords delay an account.
 
 use crate::encoding::Stored;
+use crate::label::{Label, labels};
 use crate::reader::Reader;
 use crate::record::{Kind, Row};
 use crate::setting::{self, Setting, Unsound, first_broken};
@@ -82,21 +83,7 @@ impl Row for Lifetimes {
 impl Setting for Lifetimes {
     const NAME: &'static str = "lifetimes";
     const PER_ORGANIZATION: bool = false;
-    const FIELDS: &'static [&'static str] = &[
-        "code_secs",
-        "access_token_secs",
-        "id_token_secs",
-        "refresh_idle_secs",
-        "refresh_absolute_secs",
-        "refresh_grace_secs",
-        "session_secs",
-        "key_active_secs",
-        "key_next_secs",
-        "key_verifies_secs",
-        "failures_free",
-        "delay_first_secs",
-        "delay_max_secs",
-    ];
+    const FIELDS: &'static [Label] = labels![Lifetimes: code_secs, access_token_secs, id_token_secs, refresh_idle_secs, refresh_absolute_secs, refresh_grace_secs, session_secs, key_active_secs, key_next_secs, key_verifies_secs, failures_free, delay_first_secs, delay_max_secs];
 
     fn check(&self) -> Result<(), Unsound> {
         const DAY: u32 = 86_400;

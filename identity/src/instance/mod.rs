@@ -9,6 +9,7 @@ use crate::encoding::Stored;
 use crate::event::What;
 use crate::id::{Id, InstanceId, SYSTEM};
 use crate::keys::{Key, Parts, Space};
+use crate::label::Label;
 use crate::name::{HostName, Name};
 use crate::permission::Area;
 use crate::reader::{Reader, Run};
@@ -36,7 +37,7 @@ impl Stored for Instance {}
 impl Resource for Instance {
     const KIND: Kind = Kind::Instance;
     const AREA: Area = Area::System;
-    const FIELDS: &'static [&'static str] = &["name", "data_key"];
+    const FIELDS: &'static [Label] = &[Label::plain("name"), Label::plain("data_key")];
     type Parent = Root;
     type Birth = ();
     fn indexes(&self, _: &mut Indexes<'_>) {}

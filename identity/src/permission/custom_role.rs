@@ -1,6 +1,7 @@
 //! Roles of administrators that an instance has made itself, beside the built-in ones.
 
 use crate::encoding::Stored;
+use crate::label::{Label, labels};
 use crate::name::Name;
 use crate::permission::{AdministratorRole, Area, Permission, Verb, Within, holds};
 use crate::reader::{Reader, Run};
@@ -37,7 +38,7 @@ impl Resource for CustomRole {
     const KIND: Kind = Kind::CustomRole;
     const AREA: Area = Area::CustomRole;
     const SEARCH: &'static [&'static str] = &["name"];
-    const FIELDS: &'static [&'static str] = &["name", "permissions"];
+    const FIELDS: &'static [Label] = labels![CustomRole: name, permissions];
     type Parent = Root;
     type Birth = ();
 

@@ -2,12 +2,13 @@
 
 use crate::encoding::Stored;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::organization::Organization;
 use crate::permission::{Area, Within};
 use crate::project::Project;
 use crate::project::role::{Role, RoleKey};
 use crate::reader::{Names, Reader, Run, optional};
-use crate::record::Kind;
+use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::several::Several;
@@ -35,7 +36,8 @@ impl Resource for ProjectGrant {
     const KIND: Kind = Kind::ProjectGrant;
     const AREA: Area = Area::ProjectGrant;
     const REFERS: &'static [Kind] = &[Kind::Organization];
-    const FIELDS: &'static [&'static str] = &["organization", "roles"];
+    const FIELDS: &'static [Label] = labels![ProjectGrant: organization, roles];
+    const DERIVED: &'static [(&'static str, &'static str)] = &[LAPSED];
     type Parent = Project;
     type Birth = ();
 
@@ -46,6 +48,15 @@ impl Resource for ProjectGrant {
 
     fn also_read_in(&self) -> Option<Within> {
         Some(Within::Organization(self.organization.clone()))
+    }
+
+    fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
+        let ProjectGrant { roles, .. } = &record.spec;
+        Ok(vec![told(&lapsed(reader, &record.parent, roles, record.changed)?)])
+    }
+
+    fn is_renewed(reader: &Reader<'_>, before: &Record<Self>) -> Run<bool> {
+        Ok(!lapsed(reader, &before.parent, &before.spec.roles, before.changed)?.is_empty())
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
@@ -77,6 +88,33 @@ pub fn has_role(reader: &Reader<'_>, project: &Id, role: &RoleKey) -> Run<bool> 
 pub fn has_had_role(reader: &Reader<'_>, project: &Id, role: &RoleKey, since: Timestamp) -> Run<bool> {
     let Some(id) = reader.named(Names::RoleKey, &format!("{project} {role}"))? else { return Ok(false) };
     Ok(reader.find::<Role>(&id)?.is_some_and(|role| role.created <= since))
+}
+
+/// Roles of which something holds the keys and that it gives to nobody.
+pub const LAPSED: (&str, &str) = (
+    "lapsed",
+    r#"{"type": "array", "items": {"type": "string"}, "description": "Those of the roles that give nothing: the role was deleted, or made anew under its key since, or is not in the grant (any more). Written once more, a role that is there counts again."}"#,
+);
+
+/// Those of some roles that were deleted since a moment, or are others under the same keys.
+pub fn lapsed<'r>(
+    reader: &Reader<'_>,
+    project: &Id,
+    roles: &'r [RoleKey],
+    since: Timestamp,
+) -> Run<Vec<&'r RoleKey>> {
+    let mut lapsed = Vec::new();
+    for role in roles {
+        if !has_had_role(reader, project, role, since)? {
+            lapsed.push(role);
+        }
+    }
+    Ok(lapsed)
+}
+
+/// [`LAPSED`] as it is told.
+pub fn told(lapsed: &[&RoleKey]) -> serde_json::Value {
+    lapsed.iter().map(|role| role.as_str()).collect()
 }
 
 /// The grant of a project to an organization.

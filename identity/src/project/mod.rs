@@ -7,6 +7,7 @@ use crate::administrator;
 use crate::encoding::Stored;
 use crate::envelope::Subject;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::name::Name;
 use crate::organization::Organization;
 use crate::permission::{AdministratorRole, Area, Within};
@@ -50,7 +51,7 @@ impl Resource for Project {
     const KIND: Kind = Kind::Project;
     const AREA: Area = Area::Project;
     const SEARCH: &'static [&'static str] = &["name"];
-    const FIELDS: &'static [&'static str] = &["name", "role_assertion", "role_check", "has_project_check"];
+    const FIELDS: &'static [Label] = labels![Project: name, role_assertion, role_check, has_project_check];
     type Parent = Organization;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

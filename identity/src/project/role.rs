@@ -1,6 +1,7 @@
 //! Roles of projects.
 
 use crate::encoding::{Invalid, Stored};
+use crate::label::{Label, labels};
 use crate::name::{Name, described, text};
 use crate::permission::Area;
 use crate::project::Project;
@@ -48,7 +49,7 @@ impl Resource for Role {
     const AREA: Area = Area::Role;
     const KEYED: Option<Names> = Some(Names::RoleKey);
     const LEAF: bool = true;
-    const FIELDS: &'static [&'static str] = &["key", "display_name", "group"];
+    const FIELDS: &'static [Label] = labels![Role: key, display_name, group];
     type Parent = Project;
     type Birth = ();
     fn key(&self) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! How usernames and the domains of organizations belong together.
 
 use crate::encoding::Stored;
+use crate::label::{Label, labels};
 use crate::name::{HostName, Username};
 use crate::record::{Kind, Row};
 use crate::setting::{Setting, Unsound};
@@ -26,7 +27,7 @@ impl Row for DomainSettings {
 impl Setting for DomainSettings {
     const NAME: &'static str = "domain";
     const PER_ORGANIZATION: bool = true;
-    const FIELDS: &'static [&'static str] = &["usernames_end_with_domain"];
+    const FIELDS: &'static [Label] = labels![DomainSettings: usernames_end_with_domain];
 
     fn check(&self) -> Result<(), Unsound> {
         Ok(())

@@ -4,6 +4,7 @@
 //! and lets anybody who knows a username lock its account.
 
 use crate::encoding::Stored;
+use crate::label::{Label, labels};
 use crate::record::{Kind, Row};
 use crate::setting::{Setting, Unsound, first_broken};
 use minicbor::{Decode, Encode};
@@ -30,7 +31,7 @@ impl Row for Lockout {
 impl Setting for Lockout {
     const NAME: &'static str = "lockout";
     const PER_ORGANIZATION: bool = true;
-    const FIELDS: &'static [&'static str] = &["password_attempts_max"];
+    const FIELDS: &'static [Label] = labels![Lockout: password_attempts_max];
 
     fn check(&self) -> Result<(), Unsound> {
         let in_range =

@@ -1,6 +1,7 @@
 //! How the people of an organization sign in.
 
 use crate::encoding::Stored;
+use crate::label::{Label, labels};
 use crate::record::{Kind, Row};
 use crate::setting::{Setting, Unsound, first_broken};
 use minicbor::{Decode, Encode};
@@ -40,7 +41,7 @@ impl Row for Login {
 impl Setting for Login {
     const NAME: &'static str = "login";
     const PER_ORGANIZATION: bool = true;
-    const FIELDS: &'static [&'static str] = &["password_allowed", "password_check_secs"];
+    const FIELDS: &'static [Label] = labels![Login: password_allowed, password_check_secs];
 
     fn check(&self) -> Result<(), Unsound> {
         let in_range = (CHECK_SECS_MIN..=400 * DAY).contains(&self.password_check_secs);

@@ -17,6 +17,7 @@ use crate::encoding::decode_row;
 use crate::event::{Field, Value, What};
 use crate::id::{Id, InstanceId, SYSTEM};
 use crate::keys::{Key, Space};
+use crate::label::Label;
 use crate::organization::Organization;
 use crate::permission::{Area, Verb, Within};
 use crate::reader::{Reader, Run};
@@ -52,8 +53,8 @@ pub trait Setting:
     const NAME: &'static str;
     /// Whether an organization may decide otherwise than its instance.
     const PER_ORGANIZATION: bool;
-    /// The names of its values in JSON, in the order of their numbers.
-    const FIELDS: &'static [&'static str];
+    /// Its values in the order of their numbers.
+    const FIELDS: &'static [Label];
 
     /// Refuses values beyond their limits, or that contradict each other.
     fn check(&self) -> Result<(), Unsound>;
@@ -264,8 +265,8 @@ macro_rules! dispatch {
         /// The names of all settings, in the order of their numbers.
         pub const NAMES: &[&str] = &[$($word),*];
 
-        /// The names of the values of a setting; `None` for what is no setting.
-        pub fn fields(kind: Kind) -> Option<&'static [&'static str]> {
+        /// The values of a setting; `None` for what is no setting.
+        pub fn fields(kind: Kind) -> Option<&'static [Label]> {
             $(if kind == Kind::$name { return Some(<$type>::FIELDS); })*
             None
         }

@@ -1,6 +1,7 @@
 //! What a new password must have. A node asks before it hashes one: the log never sees a password.
 
 use crate::encoding::Stored;
+use crate::label::{Label, labels};
 use crate::record::{Kind, Row};
 use crate::setting::{Setting, Unsound, first_broken};
 use minicbor::{Decode, Encode};
@@ -43,7 +44,8 @@ impl Row for PasswordComplexity {
 impl Setting for PasswordComplexity {
     const NAME: &'static str = "password-complexity";
     const PER_ORGANIZATION: bool = true;
-    const FIELDS: &'static [&'static str] = &["min_length", "uppercase", "lowercase", "number", "symbol"];
+    const FIELDS: &'static [Label] =
+        labels![PasswordComplexity: min_length, uppercase, lowercase, number, symbol];
 
     fn check(&self) -> Result<(), Unsound> {
         first_broken(&[((1..=72).contains(&self.min_length), "min_length", "1 to 72")])

@@ -6,6 +6,7 @@ use crate::command::{Access, COMMANDS, Line, RESOURCES, command, line, of_resour
 use crate::encoding::{Stored, decode};
 use crate::event::What;
 use crate::id::Id;
+use crate::label::Label;
 use crate::name::Name;
 use crate::permission::Area;
 use crate::reader::Names;
@@ -58,7 +59,7 @@ impl Resource for Probe {
     const KIND: Kind = Kind::Probe;
     const AREA: Area = Area::Settings;
     const LEAF: bool = true;
-    const FIELDS: &'static [&'static str] = &["name", "weight"];
+    const FIELDS: &'static [Label] = &[Label::plain("name"), Label::plain("weight")];
     type Parent = Root;
     type Birth = ();
     fn indexes(&self, to: &mut Indexes<'_>) {

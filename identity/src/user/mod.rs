@@ -4,8 +4,10 @@ pub mod person;
 
 use crate::administrator::{require_all_of_user, require_owner_besides};
 use crate::application::Application;
+use crate::credential::throttle::Throttle;
 use crate::encoding::Stored;
 use crate::id::Id;
+use crate::label::{Label, labels};
 use crate::name::{EmailAddress, LanguageTag, Name, Username};
 use crate::organization::Organization;
 use crate::permission::Area;
@@ -46,7 +48,7 @@ pub enum UserKind {
     /// A person.
     #[n(0)]
     Human(#[n(0)] Profile),
-    /// A program that authenticates with a secret.
+    /// A program: it authenticates with a secret, a key or a personal access token.
     #[n(1)]
     Service {
         /// Shown to administrators.
@@ -100,7 +102,11 @@ impl Resource for User {
     const AREA: Area = Area::User;
     const SEARCH: &'static [&'static str] = &["email", "name", "username"];
     const PERSONAL: &'static [u16] = &[0, 1];
-    const FIELDS: &'static [&'static str] = &["username", "kind"];
+    const FIELDS: &'static [Label] = labels![User: username, kind];
+    const DERIVED: &'static [(&'static str, &'static str)] = &[(
+        "locked",
+        r#"{"type": "boolean", "description": "Whether no password is looked at until somebody unlocks the account."}"#,
+    )];
     type Parent = Organization;
     /// The person's key, wrapped by the instance's data key.
     type Birth = person::NewKey;
@@ -121,6 +127,11 @@ impl Resource for User {
             }
             UserKind::Service { name } => to.search("name", name.as_str()),
         }
+    }
+
+    fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
+        let locked = reader.row::<Throttle>(&record.id)?.is_some_and(|throttle| throttle.is_locked());
+        Ok(vec![locked.into()])
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {

@@ -1,7 +1,7 @@
 //! Grants of projects, what is given by them, and what nobody learns by trying.
 
 use crate::nouns::create;
-use crate::scenario::set_state;
+use crate::scenario::{delete, set_state};
 use identity::administrator::Administrator;
 use identity::authorization::Authorization;
 use identity::change::Update;
@@ -12,9 +12,11 @@ use identity::name::HostName;
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Within};
 use identity::project::grant::ProjectGrant;
-use identity::project::role::RoleKey;
+use identity::project::role::{Role, RoleKey};
+use identity::reader::Names;
 use identity::record::State;
 use identity::refusal::Refusal;
+use identity::resource::Resource;
 use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::Tenants;
 use identity::user::User;
@@ -81,4 +83,46 @@ fn whether_a_stranger_is_switched_off_is_not_told() {
     let of_acme = entry(Within::Organization(acme.organization.clone()));
     let by = (&acme.org_owner.caller(), instance);
     create(&mut world, by, "e", &root, of_acme).refused(Refusal::UserNotActive);
+}
+
+#[test]
+fn a_role_that_was_made_anew_is_told_as_lapsed_until_it_is_given_again() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
+    let roles = || several([RoleKey::parse("viewer").unwrap()]);
+    let organization = globex.organization.clone();
+    let grant = ProjectGrant { organization, roles: several([RoleKey::parse("viewer").unwrap()]) };
+    world.create(instance, &id("g"), &acme.project, grant.clone());
+    let given = Authorization { user: acme.user.id.clone(), roles: roles(), grant: None };
+    let by_grant = Authorization { user: globex.user.id.clone(), roles: roles(), grant: Some(id("g")) };
+    world.create(instance, &id("by-grant"), &acme.project, by_grant.clone());
+    let lapsed = |world: &World, which: &str| {
+        let reader = world.reader(instance);
+        let record = reader.find::<Authorization>(&id(which)).unwrap().unwrap();
+        Authorization::derived(&reader, &record).unwrap()[0].clone()
+    };
+    let none = serde_json::json!([]);
+    let viewer = serde_json::json!(["viewer"]);
+    let own = "acme-alice-grant";
+    assert_eq!((lapsed(&world, own), lapsed(&world, "by-grant")), (none.clone(), none.clone()));
+    world.advance_secs(1);
+    let reader = world.reader(instance);
+    let role = reader.named(Names::RoleKey, &format!("{} viewer", acme.project)).unwrap().unwrap();
+    let spec = reader.find::<Role>(&role).unwrap().unwrap().spec;
+    world.must(&owner, instance, &delete::<Role>(&role));
+    assert_eq!((lapsed(&world, own), lapsed(&world, "by-grant")), (viewer.clone(), viewer.clone()));
+    world.create(instance, &id("anew"), &acme.project, spec);
+    assert_eq!((lapsed(&world, own), lapsed(&world, "by-grant")), (viewer.clone(), viewer.clone()));
+    // Written once more, the same values are a change; and a second time they are none.
+    let again = Update { id: id(own), revision: None, spec: given };
+    world.when(&owner, instance, &again).told(&[What::Changed]);
+    world.when(&owner, instance, &again).told(&[]);
+    assert_eq!(lapsed(&world, own), none);
+    // What is given by a grant waits for the grant.
+    let again = Update { id: id("by-grant"), revision: None, spec: by_grant };
+    world.when(&owner, instance, &again).told(&[What::Changed]);
+    assert_eq!(lapsed(&world, "by-grant"), viewer);
+    let again = Update { id: id("g"), revision: None, spec: grant };
+    world.when(&owner, instance, &again).told(&[What::Changed]);
+    assert_eq!(lapsed(&world, "by-grant"), none);
 }

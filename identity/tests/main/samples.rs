@@ -29,6 +29,7 @@ use identity::id::{Fixed, Hash, Id, InstanceId};
 use identity::instance::domain::Domain;
 use identity::instance::lifetimes::Lifetimes;
 use identity::instance::{CreateInstance, Instance, SetInstanceState};
+use identity::label::Label;
 use identity::level::RaiseLevel;
 use identity::metadata::{MetadataKey, MetadataValue, OrganizationMetadata, UserMetadata};
 use identity::name::{EmailAddress, HostName, LanguageTag, Username};
@@ -445,7 +446,7 @@ pub(crate) fn records() -> Vec<Sample> {
 pub(crate) struct Named {
     pub(crate) kind: Kind,
     pub(crate) json: Option<String>,
-    pub(crate) fields: &'static [&'static str],
+    pub(crate) fields: &'static [Label],
     pub(crate) members: Vec<Vec<u8>>,
 }
 

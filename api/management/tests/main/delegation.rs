@@ -169,8 +169,10 @@ async fn a_person_is_locked_and_unlocked_by_whom_he_does_not_stand_above() {
     world.ask("POST", lock, &world.acme.project_owner, None).await.refused(404, "not_found");
     world.ask("POST", lock, owner, None).await.expect(204);
     assert_eq!(shown(lock).await, json!({ "locked": true, "until": null, "failures": 0 }));
+    assert_eq!(shown("/api/v1/users/alice").await["locked"], true);
     world.ask("POST", "/api/v1/users/alice/unlock", owner, None).await.expect(204);
     assert_eq!(shown(lock).await["locked"], false);
+    assert_eq!(shown("/api/v1/users/alice").await["locked"], false);
     let robot = format!("/api/v1/users/{}/lock", world.acme.nobody_id);
     world.ask("POST", &robot, owner, None).await.refused(409, "not_person");
     // An owner of the instance is not his to lock.

@@ -158,6 +158,13 @@ async fn an_organization_that_received_a_grant_sees_the_grant_and_not_the_projec
     world.post(path, owner, give(&world.globex.nobody_id, "admin")).await.refused(400, "no_such_role");
     world.post(path, owner, give(&world.acme.nobody_id, "viewer")).await.refused(400, "no_such_user");
     world.post(path, owner, give(&world.globex.nobody_id, "viewer")).await.expect(201);
+    // Taken out of the grant, a role is told as one that gives nothing.
+    let given = &world.get(path, owner).await.expect(200).json()["items"][0];
+    assert_eq!((&given["roles"], &given["lapsed"]), (&json!(["viewer"]), &json!([])));
+    let narrower = Some(json!({ "roles": [] }));
+    world.ask("PATCH", "/api/v1/project-grants/grant", &world.acme.org_owner, narrower).await.expect(200);
+    let given = &world.get(path, owner).await.expect(200).json()["items"][0];
+    assert_eq!((&given["roles"], &given["lapsed"]), (&json!(["viewer"]), &json!(["viewer"])));
     // A third one does not learn that there is such a grant.
     let third = json!({ "id": "third", "name": "Third", "domain": "third.example" });
     world.post("/api/v1/organizations", &world.acme.iam_owner, third).await.expect(201);

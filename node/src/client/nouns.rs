@@ -62,14 +62,14 @@ nouns! {
     "project" "projects" "projects" In("organization"), InFiles, ["id", "name", "organization", "state"];
     "role" "roles" "roles" Under("project", "key"), InFiles, ["key", "display_name", "group", "state"];
     "application" "applications" "applications" In("project"), InFiles, ["id", "name", "kind", "project", "state"];
-    "user" "users" "users" In("organization"), InFiles, ["id", "username", "organization", "state"];
+    "user" "users" "users" In("organization"), InFiles, ["id", "username", "organization", "state", "locked"];
     "user-metadata" "user-metadata" "metadata" Under("user", "key"), InFiles, ["key", "value"];
     "group" "groups" "groups" In("organization"), InFiles, ["id", "name", "organization", "state"];
     "member" "members" "members" Under("group", "user"), InFiles, ["user", "state"];
     "project-grant" "project-grants" "project-grants" In("project"), InFiles,
-        ["id", "project", "organization", "roles", "state"];
+        ["id", "project", "organization", "roles", "lapsed", "state"];
     "authorization" "authorizations" "authorizations" In("project"), InFiles,
-        ["id", "user", "project", "roles", "state"];
+        ["id", "user", "project", "roles", "lapsed", "state"];
     "administrator" "administrators" "administrators" Instance, InFiles, ["id", "user", "within", "roles", "state"];
     "token" "tokens" "tokens" Under("user", "id"), Never, ["id", "expires", "created", "state"];
     "key" "keys" "keys" Under("user", "id"), Never, ["id", "expires", "created", "state"];

@@ -37,8 +37,19 @@ pub(super) struct Diff {
 /// and stays as it is.
 pub(super) fn diff(wanted: &Map<String, Value>, there: &Value, secrets: &BTreeSet<String>) -> Diff {
     let mut changes = Vec::new();
-    let patch = fields("", wanted, Some(there), &mut Compared { secrets, changes: &mut changes });
+    let there = counting(there);
+    let patch = fields("", wanted, Some(&there), &mut Compared { secrets, changes: &mut changes });
     Diff { changes, patch }
+}
+
+/// What is there, without the roles that the node says have lapsed: a file that names them wants them to count.
+fn counting(there: &Value) -> Value {
+    let mut there = there.clone();
+    let lapsed = there.get("lapsed").and_then(Value::as_array).cloned().unwrap_or_default();
+    if let Some(roles) = there.get_mut("roles").and_then(Value::as_array_mut) {
+        roles.retain(|role| !lapsed.contains(role));
+    }
+    there
 }
 
 struct Compared<'d> {
@@ -138,6 +149,15 @@ impl fmt::Display for Shown {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_role_that_has_lapsed_is_given_again() {
+        let wanted = json!({ "roles": ["buyer", "viewer"] });
+        let there = |lapsed: Value| json!({ "roles": ["viewer", "buyer"], "lapsed": lapsed });
+        let patch = |lapsed: Value| diff(wanted.as_object().unwrap(), &there(lapsed), &BTreeSet::new()).patch;
+        assert!(patch(json!([])).is_empty());
+        assert_eq!(Value::Object(patch(json!(["buyer"]))), wanted);
+    }
 
     fn of(wanted: Value, there: &Value, secrets: &[&str]) -> (Vec<String>, Value) {
         let Value::Object(wanted) = wanted else { panic!("values are an object") };

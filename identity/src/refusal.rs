@@ -35,6 +35,9 @@ macro_rules! refusals {
         }
 
         impl Refusal {
+            /// Every refusal, in the order of the table.
+            pub const ALL: &'static [Refusal] = &[$(Refusal::$name),*];
+
             /// The stable code that programs may rely on.
             pub fn code(self) -> &'static str {
                 match self { $(Refusal::$name => $code,)* }
@@ -114,6 +117,8 @@ refusals! {
     58 GrantFixed Values "grant_fixed" of "grant" "the grant is fixed at creation; create another one";
     59 OrganizationFixed Values "organization_fixed" of "organization" "the organization is fixed at creation; create another one";
     60 KeyFixed Values "key_fixed" "a key is fixed at creation; create another one, and delete this one";
+    74 RoleKeyFixed Values "role_key_fixed" of "key"
+        "the key of a role is fixed at creation: tokens and authorizations hold it; create another role";
     // What does not go together.
     61 GrantToOwner Values "grant_to_owner" of "organization" "the project is this organization's own and needs no grant to it";
     62 IdReserved Values "id_reserved" of "id" "the id is the name of a built-in role; choose another";

@@ -1,12 +1,14 @@
 //! The API's own description: OpenAPI for programs, a page for people. Neither says anything about an instance, so both
 //! are open to everybody; the page loads nothing from elsewhere and runs no script.
 
+use crate::error::Problem;
 use crate::route::Route;
 use api_core::Service;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use identity::refusal::Refusal;
 use serde_json::Value;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ fn answer(kind: &'static str, text: &str) -> Response {
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;\
     color-scheme:light dark}h2{margin-top:2.5rem}summary{cursor:pointer;padding:.2rem 0}code,pre{font:14px/1.4 \
     ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:.4rem}\
-    .method{display:inline-block;min-width:4.5em;font-weight:600}.may{opacity:.75}nav a{margin-right:1em}";
+    td{padding:.1rem .5rem;vertical-align:top}.method{display:inline-block;min-width:4.5em;font-weight:600}.may{opacity:.75}nav a{margin-right:1em}";
 
 /// How one begins without the command line.
 const BEGIN: &str = "<h2 id=\"begin\">begin</h2><p>Each request carries an access token with the scope \
@@ -69,7 +71,7 @@ fn page(description: &Value, routes: &[Route]) -> String {
     for group in &groups {
         let _ = write!(html, "<a href=\"#{0}\">{0}</a> ", escaped(group));
     }
-    html += "<a href=\"#schemas\">schemas</a></nav>";
+    html += "<a href=\"#schemas\">schemas</a> <a href=\"#problems\">problems</a></nav>";
     html += BEGIN;
     for group in groups {
         let _ = write!(html, "<h2 id=\"{0}\">{0}</h2>", escaped(group));
@@ -87,7 +89,18 @@ fn page(description: &Value, routes: &[Route]) -> String {
             linked(&text)
         );
     }
-    html + "</html>"
+    html += "<h2 id=\"problems\">problems</h2><p>The codes of what is refused by the log of the cluster, with the field that it is \
+             about. Others say what is wrong with a request before it comes there.</p><table>";
+    for refusal in Refusal::ALL {
+        let (code, field) = (refusal.code(), refusal.field().unwrap_or_default());
+        let status = Problem::from(*refusal).status().as_u16();
+        let about = escaped(&refusal.to_string());
+        let _ = write!(
+            html,
+            "<tr><td>{status}</td><td><code>{code}</code></td><td><code>{field}</code></td><td>{about}</td></tr>"
+        );
+    }
+    html + "</table></html>"
 }
 
 fn entry(description: &Value, route: &Route) -> String {

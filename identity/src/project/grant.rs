@@ -6,13 +6,13 @@ use crate::label::{Label, labels};
 use crate::organization::Organization;
 use crate::permission::{Area, Within};
 use crate::project::Project;
-use crate::project::role::{Role, RoleKey};
+use crate::project::lapse::{LAPSED, has_role, lapsed, told};
+use crate::project::role::RoleKey;
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::several::Several;
-use crate::time::Timestamp;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,45 +76,6 @@ impl Resource for ProjectGrant {
         }
         Ok(())
     }
-}
-
-/// Whether a project has such a role.
-pub fn has_role(reader: &Reader<'_>, project: &Id, role: &RoleKey) -> Run<bool> {
-    Ok(reader.named(Names::RoleKey, &format!("{project} {role}"))?.is_some())
-}
-
-/// Whether a project has this very role since a moment. A role that is younger is another one under the same key: who was
-/// given the former does not hold it.
-pub fn has_had_role(reader: &Reader<'_>, project: &Id, role: &RoleKey, since: Timestamp) -> Run<bool> {
-    let Some(id) = reader.named(Names::RoleKey, &format!("{project} {role}"))? else { return Ok(false) };
-    Ok(reader.find::<Role>(&id)?.is_some_and(|role| role.created <= since))
-}
-
-/// Roles of which something holds the keys and that it gives to nobody.
-pub const LAPSED: (&str, &str) = (
-    "lapsed",
-    r#"{"type": "array", "items": {"type": "string"}, "description": "Those of the roles that give nothing: the role was deleted, or made anew under its key since, or is not in the grant (any more). Written once more, a role that is there counts again."}"#,
-);
-
-/// Those of some roles that were deleted since a moment, or are others under the same keys.
-pub fn lapsed<'r>(
-    reader: &Reader<'_>,
-    project: &Id,
-    roles: &'r [RoleKey],
-    since: Timestamp,
-) -> Run<Vec<&'r RoleKey>> {
-    let mut lapsed = Vec::new();
-    for role in roles {
-        if !has_had_role(reader, project, role, since)? {
-            lapsed.push(role);
-        }
-    }
-    Ok(lapsed)
-}
-
-/// [`LAPSED`] as it is told.
-pub fn told(lapsed: &[&RoleKey]) -> serde_json::Value {
-    lapsed.iter().map(|role| role.as_str()).collect()
 }
 
 /// The grant of a project to an organization.

@@ -1,6 +1,7 @@
 //! Projects: what applications, roles and grants hang under.
 
 pub mod grant;
+pub mod lapse;
 pub mod role;
 
 use crate::administrator;

@@ -5,9 +5,10 @@ use crate::label::{Label, labels};
 use crate::name::{Name, described, text};
 use crate::permission::Area;
 use crate::project::Project;
-use crate::reader::Names;
+use crate::reader::{Names, Run};
 use crate::record::Kind;
-use crate::resource::{Indexes, Resource};
+use crate::refusal::Refusal;
+use crate::resource::{Change, Indexes, Resource};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ impl RoleKey {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
-    /// Unique in the project.
+    /// Unique in the project, and fixed after creation: tokens and authorizations hold it.
     #[n(0)]
     pub key: RoleKey,
     /// Shown to administrators.
@@ -57,5 +58,11 @@ impl Resource for Role {
     }
     fn indexes(&self, to: &mut Indexes<'_>) {
         to.unique_in_parent(Names::RoleKey, self.key.as_str());
+    }
+    fn check(change: &Change<'_, Self>) -> Run<()> {
+        match (change.before, change.after) {
+            (Some(before), Some(after)) if before.key != after.key => Err(Refusal::RoleKeyFixed.into()),
+            _ => Ok(()),
+        }
     }
 }

@@ -6,6 +6,7 @@ use identity::change::Update;
 use identity::project::Project;
 use identity::project::role::{Role, RoleKey};
 use identity::record::State;
+use identity::refusal::Refusal;
 use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{Tenant, Tenants};
 use identity::token::claims::{Asserted, audience, roles};
@@ -76,13 +77,12 @@ fn what_does_not_serve_gives_no_roles() {
 }
 
 #[test]
-fn a_renamed_role_is_not_held_by_its_former_name() {
+fn a_role_keeps_the_key_that_tokens_hold() {
     let (mut world, acme, _) = start();
     let spec = Role { key: RoleKey::parse("reader").unwrap(), display_name: name("Reader"), group: None };
     let update = Update { id: id("acme-viewer"), revision: None, spec };
-    world.must(&acme.org_owner.caller(), acme.instance, &update);
-    let none: [&str; 0] = [];
-    assert_eq!(found(&world, &acme, Asserted::Yes, &[]), none);
+    world.when(&acme.org_owner.caller(), acme.instance, &update).refused(Refusal::RoleKeyFixed);
+    assert_eq!(found(&world, &acme, Asserted::Yes, &[]), ["acme-portal:viewer"]);
 }
 
 #[test]

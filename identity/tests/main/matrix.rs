@@ -147,7 +147,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
     let old = Create { id: id("pat"), parent: service.clone(), spec: token(60), birth: birth.clone() };
     let tokens = (token(60), birth, token(90));
     world.must(&Caller::system(), instance, &old);
-    let roles = (role("x"), (), role("y"));
+    let roles = (role("x"), (), Role { display_name: name("Y"), ..role("viewer") });
     [
         four(instance, &root, o, (organization("x"), (), organization("y")), "SI", "SIO"),
         four(instance, o, p, (project("x"), (), project("y")), "SIO", "SIOP"),

@@ -119,7 +119,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     four(world, &owner, acme, &id("p2"), project("three"));
     let role = |key: &str| Role { key: RoleKey::parse(key).unwrap(), display_name: name(key), group: None };
     world.create(instance, &id("r2"), &acme.project, role("editor"));
-    four(world, &owner, acme, &id("r2"), role("writer"));
+    four(world, &owner, acme, &id("r2"), Role { display_name: name("Writer"), ..role("editor") });
     world.create(instance, &id("a2"), &acme.project, tenant::native());
     four(world, &owner, acme, &id("a2"), Application { refresh: false, ..tenant::native() });
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// What can be asked of the management API.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Manage {
-    /// Sign in to a node and keep that in a profile, which the other commands use
+    /// Sign in to a node and keep that in a profile, which from then on is the one that the other commands use
     Login(Login),
     /// Sign out: end the tokens of a profile and forget them
     Logout {
@@ -21,7 +21,7 @@ pub(crate) enum Manage {
     Profile(ProfileCommand),
     /// Show a resource, or list those of a kind
     Get(Get),
-    /// Make a resource and show it; secrets that it comes with are shown this once
+    /// Make a resource and show it: a token this once; applications and service accounts get their secrets by new-secret
     Create(Create),
     /// Change values of a resource; those that are not named stay
     Update(Update),
@@ -222,7 +222,7 @@ pub(crate) struct One {
     /// Its id; for what hangs under another resource PARENT/ID, as `my-project/admin` for a role
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// What it hangs under; ID is then its own alone
+    /// What it hangs under; ID is then its own alone. Of what hangs under something else, nothing is done
     #[arg(long, value_name = "ID")]
     pub(crate) parent: Option<String>,
     #[command(flatten)]
@@ -235,7 +235,7 @@ pub(crate) struct Login {
     /// Scheme, host and port of the issuer; not given: that of the key file or of the profile, or http://localhost:8080
     #[arg(value_name = "URL", env = "CONCLAVE_API_URL")]
     pub(crate) url: Option<String>,
-    /// The profile; not given: `default`
+    /// The profile, which becomes the current one; not given: `default`
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Sign in with a browser elsewhere: print the address to open, and ask for the one at which it ended
@@ -319,7 +319,7 @@ pub(crate) struct Get {
     /// Those that hang under this resource
     #[arg(long, value_name = "ID")]
     pub(crate) parent: Option<String>,
-    /// Those that fit, as 'name sw "A" and state eq "active"'
+    /// Those that fit, as 'name co "shop" and state eq "active"'; parts of a name have 3 characters or more
     #[arg(long, value_name = "FILTER", conflicts_with = "id")]
     pub(crate) filter: Option<String>,
     /// By which field; `-name` turns the order round

@@ -3,6 +3,7 @@
 use super::nouns::{Noun, Place, noun};
 use crate::exit::{Class, Failure, Outcome};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::Value;
 use std::fmt;
 
 /// What stands in a path only in another writing (RFC 3986 §3.3).
@@ -72,9 +73,11 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Reads what the command line says: `ID`, `PARENT/ID`, or `ID` with the parent apart.
+    /// Reads what the command line says: `ID`, `PARENT/ID`, or `ID` with the parent apart. Where no path leads by the
+    /// parent, whoever names it has to see that it is right: [`Address::require_parent`].
     pub(super) fn read(noun: &'static Noun, id: &str, parent: Option<&str>) -> Outcome<Address> {
         let (parent, id) = match (noun.place, parent) {
+            (Place::Instance, Some(_)) => return Err(hangs_under_nothing(noun)),
             (Place::Instance | Place::In(_) | Place::ListedUnder(_), _) => (None, id),
             (Place::Under(..), Some(parent)) => (Some(parent), id),
             // An id may have a stroke in it: then the parent has to be named apart.
@@ -106,6 +109,44 @@ impl Address {
             return Ok(format!("/api/v1/{}/{id}", noun.segment));
         }
         Ok(format!("{}/{id}", Collection { noun, parent: self.parent.clone() }.path()?))
+    }
+}
+
+/// What is said to whoever names the parent of what has none.
+pub(super) fn hangs_under_nothing(noun: &Noun) -> Failure {
+    Failure::new(Class::Usage, format_args!("{} hang under nothing: leave --parent out", noun.plural))
+}
+
+/// What the API says of all that is not there, or not for the caller.
+const NOTHING: &str = "there is no such resource";
+
+impl Address {
+    /// Refuses a resource that hangs under another parent than it is said to; `there` is what the node has of it.
+    pub(super) fn require_parent(&self, parent: &str, there: &Value) -> Outcome<()> {
+        let noun = self.noun()?;
+        let (Place::In(field) | Place::ListedUnder(field)) = noun.place else { return Ok(()) };
+        match there.get(field).and_then(Value::as_str) {
+            Some(found) if found != parent => {
+                let text = format_args!("{self} is in the {field} {found}, and not in {parent}");
+                Err(Failure::new(Class::NotFound, text))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A failure that says of nothing what it is, told of this resource.
+    pub(super) fn told(&self, failure: Failure) -> Failure {
+        if failure.class != Class::NotFound || failure.text != NOTHING || !failure.under.is_empty() {
+            return failure;
+        }
+        let mut text = format!("{self}: {NOTHING}, or not for you");
+        if let (None, Some((_, id)), Ok(Some(above))) =
+            (&self.parent, self.id.split_once('/'), self.noun().map(Noun::parent))
+        {
+            let kind = self.kind;
+            text += &format!("; {kind}s are named by their id alone, without the {above}: {kind} {id}");
+        }
+        failure.told_as(text)
     }
 }
 
@@ -142,6 +183,44 @@ mod tests {
         ] {
             assert_eq!(path(kind, id, parent).ok().as_deref(), Some(expected), "{kind} {id}");
         }
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_by_kind_and_id() {
+        let told = |kind: &str, id: &str, failure: Failure| {
+            Address::read(noun(kind).unwrap(), id, None).unwrap().told(failure).text
+        };
+        let nothing = || Failure::new(Class::NotFound, NOTHING);
+        for (kind, id, expected) in [
+            ("user", "alice", "user alice: there is no such resource, or not for you"),
+            ("role", "shop/admin", "role shop/admin: there is no such resource, or not for you"),
+            (
+                "application",
+                "portal/web",
+                "application portal/web: there is no such resource, or not for you; applications are \
+                 named by their id alone, without the project: application web",
+            ),
+        ] {
+            assert_eq!(told(kind, id, nothing()), expected);
+        }
+        let of_a_field = nothing().with(["user: there is no such resource, or not for you".to_owned()]);
+        assert_eq!(told("authorization", "a", of_a_field), NOTHING);
+        assert_eq!(told("user", "alice", Failure::new(Class::Conflict, "taken")), "taken");
+    }
+
+    #[test]
+    fn a_parent_that_no_path_leads_by_has_to_be_the_right_one() {
+        let there = serde_json::json!({ "project": "shop", "user": "ada" });
+        for (kind, parent, is_right) in [
+            ("application", "shop", true),
+            ("application", "portal", false),
+            ("session", "ada", true),
+            ("session", "eve", false),
+        ] {
+            let address = Address::read(noun(kind).unwrap(), "x", Some(parent)).unwrap();
+            assert_eq!(address.require_parent(parent, &there).is_ok(), is_right, "{kind} {parent}");
+        }
+        assert!(Address::read(noun("organization").unwrap(), "x", Some("y")).is_err());
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! The audit trail at the terminal: the last events, a file of all of them, and the proof that the file is whole.
 
 use super::api::{Api, Part};
-use super::resources::EVENT_COLUMNS;
-use super::show;
+use super::event;
 use super::surroundings::Surroundings;
 use crate::cli::manage::Audit;
 use crate::exit::{Class, Failure, Outcome, io};
 use crate::output::{Form, say};
 use identity::audit::verify;
-use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -60,13 +58,13 @@ async fn tail(api: &mut Api, part: Part, form: Form, then: Then) -> Outcome<()> 
     let mut events = api.list(EVENTS, part.clone()).await?;
     events.reverse();
     if then == Then::End {
-        show::list(form, EVENT_COLUMNS, &events);
+        event::list(form, events);
         return Ok(());
     }
     let mut last = None;
     loop {
-        for event in &events {
-            line(form, event);
+        for one in &events {
+            event::line(form, one);
         }
         last = events.last().and_then(|event| event["id"].as_str()).map(str::to_owned).or(last);
         tokio::time::sleep(PAUSE).await;
@@ -75,17 +73,6 @@ async fn tail(api: &mut Api, part: Part, form: Form, then: Then) -> Outcome<()> 
         part.more.extend(last.clone().map(|id| ("after", id)));
         part.limit = None;
         events = api.list(EVENTS, part).await?;
-    }
-}
-
-/// One event as it comes: a line of JSON for programs, a sentence for people.
-fn line(form: Form, event: &Value) {
-    match form {
-        Form::Json => say(event),
-        Form::Table => {
-            let text = |name: &str| event[name].as_str().unwrap_or_default();
-            say(format_args!("{}  {}", text("time"), super::problem::printable(text("sentence"))));
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
 //! [`nouns`] and `address` (what there is), `surroundings`, `terminal` and `profiles` (who asks), `sign_in`, `oauth`,
 //! `key_file` and `access` (by which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings`, `new_key`
-//! and `show` (one of them), `apply` (many), `audit` (what happened). Secrets in files are read by `secret_file` alone.
+//! and `show` (one of them), `apply` (many), `audit` and `event` (what happened). Secrets in files are read by `secret_file` alone.
 
 pub(crate) mod nouns;
 
@@ -25,6 +25,7 @@ mod problem;
 mod apply;
 mod audit;
 mod completions;
+mod event;
 mod new_key;
 mod password;
 mod resources;

@@ -46,7 +46,8 @@ pub(super) async fn run(command: NewKey, surroundings: &Surroundings) -> Outcome
 
 /// The id of a user who may have keys: `me` is a name for somebody, and no id.
 async fn service_account(api: &mut Api, address: &Address) -> Outcome<String> {
-    let user = api.ask(Ask::plain(Method::GET, address.path()?)).await?;
+    let user = api.ask(Ask::plain(Method::GET, address.path()?)).await;
+    let user = user.map_err(|failure| address.told(failure))?;
     if user["kind"].get("service").is_none() {
         let text = format_args!("{address} is no service account: only those have keys");
         return Err(Failure::new(Class::Usage, text));

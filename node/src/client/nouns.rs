@@ -73,8 +73,23 @@ nouns! {
     "administrator" "administrators" "administrators" Instance, InFiles, ["id", "user", "within", "roles", "state"];
     "token" "tokens" "tokens" Under("user", "id"), Never, ["id", "expires", "created", "state"];
     "key" "keys" "keys" Under("user", "id"), Never, ["id", "expires", "created", "state"];
-    "session" "sessions" "sessions" ListedUnder("user"), Never, ["id", "user", "created", "state"];
+    "session" "sessions" "sessions" ListedUnder("user"), Never, ["id", "user", "started", "authenticated", "expires"];
 }
+
+/// Words of elsewhere for what has another one here, and what is said of them.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("app", "write application"),
+    ("grant", "write authorization for what a user may, project-grant for what an organization is given"),
+    ("metadata", "write user-metadata or organization-metadata"),
+    ("org", "write organization"),
+    ("pat", "write token"),
+    ("personal-access-token", "write token"),
+    ("policies", "policies are settings, see `conclave settings --help`"),
+    ("policy", "policies are settings, see `conclave settings --help`"),
+    ("service-account", "service accounts are users, write user"),
+    ("setting", "see `conclave settings --help`"),
+    ("user-grant", "write authorization"),
+];
 
 /// The noun of a word, singular or plural.
 pub(crate) fn noun(word: &str) -> Outcome<&'static Noun> {
@@ -82,17 +97,31 @@ pub(crate) fn noun(word: &str) -> Outcome<&'static Noun> {
     if let Some(noun) = NOUNS.iter().find(|noun| noun.word == wanted || noun.plural == wanted) {
         return Ok(noun);
     }
-    if wanted == "metadata" {
-        let text = "whose metadata? Write user-metadata or organization-metadata";
-        return Err(Failure::new(Class::Usage, text));
+    Err(Failure::new(Class::Usage, format_args!("there is no kind \"{word}\": {}", instead(&wanted))))
+}
+
+/// What is said to whoever wrote a word that is no kind.
+fn instead(wanted: &str) -> String {
+    let is = |word: &str| word == wanted || wanted.strip_suffix('s') == Some(word);
+    if let Some((_, advice)) = ELSEWHERE.iter().find(|(word, _)| is(word)) {
+        return (*advice).to_owned();
     }
-    let near = crate::config::keys::nearest(&wanted, NOUNS.iter().map(|noun| noun.word));
-    Err(Failure::new(Class::Usage, format_args!("there is no kind \"{word}\"; the nearest is \"{near}\"")))
+    // A word that is not almost the same would lead astray.
+    let typos_max = (wanted.chars().count() / 3).clamp(1, 3);
+    let words = NOUNS.iter().flat_map(|noun| [noun.word, noun.plural]);
+    let near = words.map(|word| (strsim::damerau_levenshtein(wanted, word), word)).min();
+    match near.filter(|(typos, _)| *typos <= typos_max) {
+        Some((_, word)) => format!("the nearest is \"{word}\""),
+        None => {
+            let all: Vec<_> = NOUNS.iter().map(|noun| noun.word).collect();
+            format!("there are {}", all.join(", "))
+        }
+    }
 }
 
 /// What the help says about kinds.
 pub(crate) fn help() -> String {
-    let mut text = "Kinds:\n".to_owned();
+    let mut text = "`conclave get user me` shows who is signed in.\n\nKinds:\n".to_owned();
     for noun in NOUNS {
         text += &match noun.place {
             Instance => format!("  {}\n", noun.word),
@@ -189,12 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_is_told_the_nearest() {
+    fn an_unknown_kind_is_told_the_nearest_if_one_is_near() {
         for (word, part) in [
-            ("usr", "\"user\""),
-            ("organisation", "\"organization\""),
+            ("usr", "nearest is \"user\""),
+            ("uesrs", "nearest is \"users\""),
+            ("organisation", "nearest is \"organization\""),
+            ("projcet-grants", "nearest is \"project-grants\""),
             ("metadata", "organization-metadata"),
-            ("", "no kind"),
+            ("policies", "conclave settings"),
+            ("settings", "conclave settings"),
+            ("personal_access_tokens", "write token"),
+            ("user-grant", "write authorization"),
+            ("Grants", "write authorization"),
+            ("flow", "there are organization, organization-metadata, custom-role"),
+            ("", "there are organization"),
         ] {
             let failure = noun(word).unwrap_err();
             assert_eq!(failure.class, Class::Usage);

@@ -1,19 +1,16 @@
 //! Commands on one resource or a list of one kind.
 
-use super::address::{Address, Collection};
+use super::address::{Address, Collection, hangs_under_nothing};
 use super::api::{Api, Ask, Part};
-use super::nouns::{Place, noun};
+use super::nouns::{self, Noun, Place, noun};
 use super::surroundings::Surroundings;
-use super::{password, problem, show, terminal, values};
+use super::{event, password, problem, show, terminal, values};
 use crate::cli::manage::{Create, Get, Manage, One, Update, Who};
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::{Form, say};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-/// What a history shows.
-pub(super) const EVENT_COLUMNS: &[&str] =
-    &["time", "what", "target.kind", "target.id", "actor.type", "actor.id"];
 /// The fields that have the name of a resource, the better one first.
 const NAMES: &[&str] = &["name", "username", "display_name", "user"];
 /// The nouns whose secrets can be renewed.
@@ -26,51 +23,58 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         Manage::Create(create) => self::create(create, surroundings).await,
         Manage::Update(update) => self::update(update, surroundings).await,
         Manage::Delete { one, yes, revision } => {
-            let (mut api, address) = opened(&one, surroundings)?;
+            let (mut api, address) = opened(&one, surroundings).await?;
             // What he was asked about is what is deleted.
             let shown = if yes { None } else { agreed(&mut api, &address, surroundings).await? };
-            api.ask(Ask::plain(Method::DELETE, address.path()?).at(revision.or(shown))).await?;
+            let delete = Ask::plain(Method::DELETE, address.path()?).at(revision.or(shown));
+            asked(&mut api, &address, delete).await?;
             say(format_args!("deleted {address}"));
             Ok(())
         }
         Manage::Activate { one } => switch(&one, "activate", surroundings).await,
         Manage::Deactivate { one } => switch(&one, "deactivate", surroundings).await,
         Manage::SetPassword { user, password_file, who } => {
-            // Asked for first: nobody types a password to learn that he is not signed in.
+            // Asked for first: nobody types a password to learn that he is not signed in, or whom there is not.
             let (mut api, address) = of_user(&user, &who, surroundings)?;
+            asked(&mut api, &address, Ask::plain(Method::GET, address.path()?)).await?;
             let password = password::read(password_file.as_deref())?;
             let body = json!({ "password": password.expose() });
-            api.ask(Ask::with(Method::POST, format!("{}/password", address.path()?), body)).await?;
+            let set = Ask::with(Method::POST, format!("{}/password", address.path()?), body);
+            asked(&mut api, &address, set).await?;
             say(format_args!("{address} has a new password"));
             Ok(())
         }
         Manage::Lock { user, who } => {
             let (mut api, address) = of_user(&user, &who, surroundings)?;
-            api.ask(Ask::plain(Method::POST, format!("{}/lock", address.path()?))).await?;
+            let lock = Ask::plain(Method::POST, format!("{}/lock", address.path()?));
+            asked(&mut api, &address, lock).await?;
             say(format_args!("{address} is locked; his sessions and tokens have ended"));
             Ok(())
         }
         Manage::Unlock { user, who } => {
             let (mut api, address) = of_user(&user, &who, surroundings)?;
-            api.ask(Ask::plain(Method::POST, format!("{}/unlock", address.path()?))).await?;
+            let unlock = Ask::plain(Method::POST, format!("{}/unlock", address.path()?));
+            asked(&mut api, &address, unlock).await?;
             say(format_args!("{address} may try to sign in again"));
             Ok(())
         }
         Manage::NewSecret { one, output } => {
-            let (mut api, address) = opened(&one, surroundings)?;
-            if !WITH_SECRET.contains(&address.kind) {
-                let text = format_args!("a {} has no secret: name a user or an application", address.kind);
+            let kind = noun(&one.kind)?.word;
+            if !WITH_SECRET.contains(&kind) {
+                let text = format_args!("a {kind} has no secret: name a user or an application");
                 return Err(Failure::new(Class::Usage, text));
             }
-            let made = api.ask(Ask::plain(Method::POST, format!("{}/secret", address.path()?))).await?;
+            let (mut api, address) = opened(&one, surroundings).await?;
+            let renew = Ask::plain(Method::POST, format!("{}/secret", address.path()?));
+            let made = asked(&mut api, &address, renew).await?;
             show::one(output, &made);
             Ok(())
         }
         Manage::History { one, limit, output } => {
-            let (mut api, address) = opened(&one, surroundings)?;
+            let (mut api, address) = opened(&one, surroundings).await?;
             let part = Part { limit: Some(limit), ..Part::default() };
-            let events = api.list(&format!("{}/history", address.path()?), part).await?;
-            show::list(output, EVENT_COLUMNS, &events);
+            let events = api.list(&format!("{}/history", address.path()?), part).await;
+            event::list(output, events.map_err(|failure| address.told(failure))?);
             Ok(())
         }
         Manage::Login(_)
@@ -84,9 +88,23 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
     }
 }
 
-fn opened(one: &One, surroundings: &Surroundings) -> Outcome<(Api, Address)> {
+/// The API and the resource that is meant. A parent that its path does not tell is compared first: what hangs under
+/// another one is not what was meant.
+async fn opened(one: &One, surroundings: &Surroundings) -> Outcome<(Api, Address)> {
     let address = Address::read(noun(&one.kind)?, &one.id, one.parent.as_deref())?;
-    Ok((Api::open(&one.who, surroundings)?, address))
+    let mut api = Api::open(&one.who, surroundings)?;
+    if let (Some(parent), None) = (&one.parent, &address.parent) {
+        // What is not there is for the command itself to tell: what is deleted has a history.
+        if let Some(there) = api.find(&address.path()?).await? {
+            address.require_parent(parent, &there)?;
+        }
+    }
+    Ok((api, address))
+}
+
+/// Asks about one resource.
+async fn asked(api: &mut Api, address: &Address, ask: Ask) -> Outcome<Value> {
+    api.ask(ask).await.map_err(|failure| address.told(failure))
 }
 
 fn of_user(user: &str, who: &Who, surroundings: &Surroundings) -> Outcome<(Api, Address)> {
@@ -99,7 +117,8 @@ async fn get(get: Get, surroundings: &Surroundings) -> Outcome<()> {
     if let Some(id) = &get.id {
         let address = Address::read(noun, id, get.parent.as_deref())?;
         let mut api = Api::open(&get.who, surroundings)?;
-        let value = api.ask(Ask::plain(Method::GET, address.path()?)).await?;
+        let value = asked(&mut api, &address, Ask::plain(Method::GET, address.path()?)).await?;
+        get.parent.map_or(Ok(()), |parent| address.require_parent(&parent, &value))?;
         show::one(get.output, &value);
         return Ok(());
     }
@@ -108,20 +127,36 @@ async fn get(get: Get, surroundings: &Surroundings) -> Outcome<()> {
         filter = Some(within(parent, id, filter.as_deref()));
     }
     if let (Place::Instance, Some(_)) = (noun.place, &get.parent) {
-        return Err(Failure::new(
-            Class::Usage,
-            format_args!("{} hang under nothing: leave --parent out", noun.plural),
-        ));
+        return Err(hangs_under_nothing(noun));
     }
+    let above = above(noun, get.parent.as_deref())?;
     let path = Collection { noun, parent: get.parent }.path()?;
     let limit = (!get.all).then_some(get.limit);
     let mut api = Api::open(&get.who, surroundings)?;
-    let items = api.list(&path, Part { filter, sort: get.sort, limit, ..Part::default() }).await?;
+    let items = api.list(&path, Part { filter, sort: get.sort, limit, ..Part::default() }).await;
+    let items = items.map_err(|failure| told_of(above.as_ref(), failure))?;
     show::list(get.output, noun.columns, &items);
     if get.output == Form::Table && limit == Some(items.len()) && !items.is_empty() {
         eprintln!("There may be more: --limit NUMBER or --all shows them");
     }
     Ok(())
+}
+
+/// What a collection is a part of: where that is not, nothing is listed and made.
+fn above(noun: &Noun, parent: Option<&str>) -> Outcome<Option<Address>> {
+    match (noun.place, parent) {
+        (Place::In(above) | Place::Under(above, _) | Place::ListedUnder(above), Some(id)) => {
+            Ok(Some(Address::read(nouns::noun(above)?, id, None)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn told_of(above: Option<&Address>, failure: Failure) -> Failure {
+    match above {
+        Some(above) => above.told(failure),
+        None => failure,
+    }
 }
 
 /// A filter that a parent is added to; a text in it is written as JSON writes it (RFC 7644 §3.4.2.2).
@@ -151,11 +186,25 @@ async fn create(create: Create, surroundings: &Surroundings) -> Outcome<()> {
     if let (Place::In(field), Some(parent)) = (noun.place, &parent) {
         values.insert(field.into(), json!(parent));
     }
+    if let (Place::Instance, Some(_)) = (noun.place, &parent) {
+        return Err(hangs_under_nothing(noun));
+    }
+    let above = above(noun, parent.as_deref())?;
     let path = Collection { noun, parent }.path()?;
     let mut api = Api::open(&create.who, surroundings)?;
-    let made = api.ask(Ask::with(Method::POST, path, Value::Object(values))).await?;
+    let made = api.ask(Ask::with(Method::POST, path, Value::Object(values))).await;
+    let made = made.map_err(|failure| told_of(above.as_ref(), failure))?;
     show::one(create.output, &made);
+    if let (Form::Table, Some(id)) = (create.output, without_secret(noun, &made)) {
+        say(format_args!("it has no secret yet: conclave new-secret {} {id}", noun.word));
+    }
     Ok(())
+}
+
+/// The id of an application that was made and has to authenticate, which it can't yet.
+fn without_secret<'m>(noun: &Noun, made: &'m Value) -> Option<&'m str> {
+    let auth = made["auth"].as_str().filter(|auth| noun.word == "application" && *auth != "none");
+    auth.and(made["id"].as_str())
 }
 
 async fn update(update: Update, surroundings: &Surroundings) -> Outcome<()> {
@@ -163,9 +212,9 @@ async fn update(update: Update, surroundings: &Surroundings) -> Outcome<()> {
     if values.is_empty() {
         return Err(Failure::new(Class::Usage, "nothing is to be changed: name values by --set or --file"));
     }
-    let (mut api, address) = opened(&update.one, surroundings)?;
+    let (mut api, address) = opened(&update.one, surroundings).await?;
     let ask = Ask::with(Method::PATCH, address.path()?, Value::Object(values)).at(update.revision);
-    let changed = api.ask(ask).await?;
+    let changed = asked(&mut api, &address, ask).await?;
     show::one(update.output, &changed);
     Ok(())
 }
@@ -173,7 +222,7 @@ async fn update(update: Update, surroundings: &Surroundings) -> Outcome<()> {
 /// Lets a deletion go on only if the person agrees who sees what it takes.
 async fn agreed(api: &mut Api, address: &Address, surroundings: &Surroundings) -> Outcome<Option<u64>> {
     terminal::require_somebody(&address.to_string(), surroundings)?;
-    let there = api.ask(Ask::plain(Method::GET, address.path()?)).await?;
+    let there = asked(api, address, Ask::plain(Method::GET, address.path()?)).await?;
     terminal::confirm(&question(address, &there)?)?;
     Ok(there["revision"].as_u64())
 }
@@ -190,8 +239,8 @@ fn question(address: &Address, there: &Value) -> Outcome<String> {
 }
 
 async fn switch(one: &One, verb: &'static str, surroundings: &Surroundings) -> Outcome<()> {
-    let (mut api, address) = opened(one, surroundings)?;
-    api.ask(Ask::plain(Method::POST, format!("{}/{verb}", address.path()?))).await?;
+    let (mut api, address) = opened(one, surroundings).await?;
+    asked(&mut api, &address, Ask::plain(Method::POST, format!("{}/{verb}", address.path()?))).await?;
     say(format_args!("{verb}d {address}"));
     Ok(())
 }

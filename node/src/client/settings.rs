@@ -17,7 +17,7 @@ pub(super) async fn run(command: Settings, surroundings: &Surroundings) -> Outco
         Settings::Get { which, output } => {
             let path = path(&which)?;
             let mut api = Api::open(&which.who, surroundings)?;
-            show::one(output, &api.ask(Ask::plain(Method::GET, path)).await?);
+            show::one(output, &asked(&mut api, &which, Ask::plain(Method::GET, path)).await?);
         }
         Settings::Set { which, values, output } => {
             let path = path(&which)?;
@@ -27,7 +27,8 @@ pub(super) async fn run(command: Settings, surroundings: &Surroundings) -> Outco
                 return Err(Failure::new(Class::Usage, text));
             }
             let mut api = Api::open(&which.who, surroundings)?;
-            let mut all: Map<String, Value> = match api.ask(Ask::plain(Method::GET, path.clone())).await? {
+            let before = asked(&mut api, &which, Ask::plain(Method::GET, path.clone())).await?;
+            let mut all: Map<String, Value> = match before {
                 Value::Object(all) => all,
                 _ => return Err(Failure::other("the node gave settings without values")),
             };
@@ -38,17 +39,29 @@ pub(super) async fn run(command: Settings, surroundings: &Surroundings) -> Outco
         Settings::Reset { which } => {
             let path = path(&which)?;
             let mut api = Api::open(&which.who, surroundings)?;
-            api.ask(Ask::plain(Method::DELETE, path)).await?;
+            asked(&mut api, &which, Ask::plain(Method::DELETE, path)).await?;
             say(format_args!("the settings {} are inherited again", which.name));
         }
     }
     Ok(())
 }
 
+/// The organization whose settings they are, if they are not the instance's.
+fn organization(which: &Which) -> Outcome<Option<Address>> {
+    which.organization.as_ref().map(|id| Address::read(noun("organization")?, id, None)).transpose()
+}
+
+async fn asked(api: &mut Api, which: &Which, ask: Ask) -> Outcome<Value> {
+    let of = organization(which)?;
+    api.ask(ask).await.map_err(|failure| match of {
+        Some(organization) => organization.told(failure),
+        None => failure,
+    })
+}
+
 fn path(which: &Which) -> Outcome<String> {
-    let of = noun("organization")?;
-    Ok(match &which.organization {
-        Some(id) => format!("{}/settings/{}", Address::read(of, id, None)?.path()?, which.name),
+    Ok(match organization(which)? {
+        Some(organization) => format!("{}/settings/{}", organization.path()?, which.name),
         None => format!("/api/v1/settings/{}", which.name),
     })
 }

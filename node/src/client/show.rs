@@ -6,6 +6,8 @@ use serde_json::Value;
 
 /// The longest text of a cell; JSON has all of it.
 const CELL_MAX: usize = 60;
+/// The longest text of the last one, beside which nothing has to fit.
+const LAST_MAX: usize = 120;
 
 /// Prints a list.
 pub(super) fn list(form: Form, columns: &[&str], items: &[Value]) {
@@ -24,7 +26,11 @@ pub(super) fn one(form: Form, value: &Value) {
 }
 
 fn table(columns: &[&str], items: &[Value]) -> String {
-    let cells = |item: &Value| columns.iter().map(|column| shortened(&cell(at(item, column)))).collect();
+    let cells = |item: &Value| {
+        let most = |number: usize| if number + 1 == columns.len() { LAST_MAX } else { CELL_MAX };
+        let cell = |(number, column): (usize, &&str)| shortened(&cell(at(item, column)), most(number));
+        columns.iter().enumerate().map(cell).collect()
+    };
     let mut rows: Vec<Vec<String>> = vec![columns.iter().map(|column| (*column).to_owned()).collect()];
     rows.extend(items.iter().map(cells));
     output::aligned(&rows)
@@ -54,10 +60,10 @@ fn cell(value: &Value) -> String {
     printable(&text)
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(CELL_MAX) {
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => text.to_owned(),
-        Some(_) => text.chars().take(CELL_MAX - 1).chain(['…']).collect(),
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
     }
 }
 

@@ -45,6 +45,9 @@ struct Written {
 
 /// Reads a file, or all files of a folder and the folders in it.
 pub(super) fn read(path: &Path, surroundings: &Surroundings) -> Outcome<Vec<Document>> {
+    if !path.exists() {
+        return Err(Failure::new(Class::Usage, format_args!("{} does not exist", path.display())));
+    }
     let mut files = Vec::new();
     if path.is_dir() {
         walk(path, &mut files)?
@@ -219,6 +222,8 @@ mod tests {
             assert_eq!(failure.class, Class::Usage);
             assert!(failure.text.contains(part), "{text}: {}", failure.text);
         }
+        let nowhere = read(Path::new("/nowhere/set"), &Surroundings::default()).unwrap_err();
+        assert_eq!(nowhere.text, "/nowhere/set does not exist");
         assert!(of(&[("x.yaml", "kind: user")]).unwrap_err().text.contains("YAML"));
         assert!(of(&[]).unwrap_err().text.contains("0 documents"));
     }

@@ -17,7 +17,7 @@ use super::resources::within;
 use super::surroundings::Surroundings;
 use super::terminal;
 use crate::cli::manage::Apply;
-use crate::exit::Outcome;
+use crate::exit::{Class, Outcome};
 use crate::output::say;
 use documents::Document;
 use http::Method;
@@ -36,7 +36,7 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
     }
     let extra = if apply.prune { extra(&mut api, &documents).await? } else { Vec::new() };
     // 3. What is wrong: all of it is told, and nothing is written.
-    review::require_sound(&mut api, &documents, &seen).await?;
+    review::require_sound(&mut api, &documents, &seen, &extra).await?;
     // 4. The plan.
     let plan = Plan::of(&documents, seen, extra)?;
     say(plan.shown());
@@ -63,7 +63,11 @@ async fn extra(api: &mut Api, documents: &[Document]) -> Outcome<Vec<Address>> {
         if let Place::In(field) = noun.place {
             part.filter = Some(within(field, &parent, None));
         }
-        let mut items = api.list(&collection.path()?, part).await?;
+        let mut items = match api.list(&collection.path()?, part).await {
+            // The parent is yet to be made.
+            Err(failure) if failure.class == Class::NotFound => continue,
+            listed => listed?,
+        };
         // Looked at once more: what is deleted must not hang on a node's reading of a filter.
         if let Place::In(field) = noun.place {
             items.retain(|item| item.get(field).and_then(Value::as_str) == Some(&parent));

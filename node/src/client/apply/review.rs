@@ -11,27 +11,35 @@ use super::shape::{Description, Extent, Fault, unknown};
 use crate::exit::{Class, Failure, Outcome};
 use http::Method;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a node describes its API.
 const DESCRIPTION: &str = "/api/openapi.json";
 
-/// Refuses documents that the node would not take; `seen` has what is there of each.
+/// Refuses documents that the node would not take, or that need what is going to be deleted; `seen` has what is there of
+/// each.
 pub(super) async fn require_sound(
     api: &mut Api,
     documents: &[Document],
     seen: &[Option<Value>],
+    deleted: &[Address],
 ) -> Outcome<()> {
     let description = Description(api.ask(Ask::plain(Method::GET, DESCRIPTION)).await?);
     let mut known: BTreeMap<Address, bool> =
         documents.iter().map(|document| (document.address.clone(), true)).collect();
+    let deleted: BTreeSet<&Address> = deleted.iter().collect();
     let mut lines = Vec::new();
     for (document, there) in documents.iter().zip(seen) {
         let shape = description.of(document.address.noun()?)?;
         let mut faults = misshapen(&description, shape, document, there.as_ref())?;
         let built_in = shape.map(|shape| description.examples(shape, "roles")).unwrap_or_default();
+        for (field, to) in needs(document, there.as_ref())? {
+            if deleted.contains(&to) {
+                faults.push(Fault { field, why: format!("{to} stands in no file, and --prune deletes it") });
+            }
+        }
         for reference in references(document, there.as_ref(), &built_in)? {
-            if !is_there(api, &mut known, &reference.to).await? {
+            if !deleted.contains(&reference.to) && !is_there(api, &mut known, &reference.to).await? {
                 faults.push(Fault { field: reference.field, why: reference.why });
             }
         }
@@ -109,6 +117,46 @@ fn references(document: &Document, there: Option<&Value>, built_in: &[&str]) -> 
     Ok(found)
 }
 
+/// All that the resource of a document does not outlive or has to give up when it is deleted, by which field: as the
+/// files say, and as it is `there` where they say nothing.
+fn needs(document: &Document, there: Option<&Value>) -> Outcome<Vec<(String, Address)>> {
+    let of = document.address.noun()?;
+    let value = |name: &str| document.values.get(name).or_else(|| there?.get(name));
+    let text = |name: &str| value(name).and_then(Value::as_str);
+    let parent = document.parent.as_deref();
+    let mut found = Vec::new();
+    let mut need = |field: &str, kind: &str, id: Option<&str>, parent: Option<&str>| {
+        // An empty one has been told of already.
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            found.push((field.to_owned(), Address::read(noun(kind)?, id, parent)?));
+        }
+        Ok::<(), Failure>(())
+    };
+    if let Some(above) = of.parent() {
+        need(above, above, parent, None)?;
+    }
+    if let ("authorization" | "project-grant", Some(project)) = (of.word, parent) {
+        for (number, role) in value("roles").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            need(&format!("roles[{number}]"), "role", role.as_str(), Some(project))?;
+        }
+    }
+    match of.word {
+        "member" => need("user", "user", Some(&document.address.id), None)?,
+        "authorization" => {
+            need("user", "user", text("user"), None)?;
+            need("grant", "project-grant", text("grant"), None)?;
+        }
+        "administrator" => {
+            need("user", "user", text("user"), None)?;
+            let within = |word: &str| value("within")?.get(word)?.as_str();
+            need("within.project", "project", within("project"), None)?;
+            need("within.project_grant", "project-grant", within("project_grant"), None)?;
+        }
+        _ => {}
+    }
+    Ok(found)
+}
+
 /// The roles of a document, with their places in it, that the resource does not have yet.
 fn new_roles<'d>(document: &'d Document, there: Option<&'d Value>) -> impl Iterator<Item = (usize, &'d str)> {
     let had = move |role: &str| {
@@ -140,7 +188,6 @@ async fn is_there(api: &mut Api, known: &mut BTreeMap<Address, bool>, address: &
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::collections::BTreeSet;
 
     fn document(kind: &str, id: &str, parent: Option<&str>, values: Value) -> Document {
         let address = Address::read(noun(kind).unwrap(), id, parent).unwrap();
@@ -179,6 +226,42 @@ mod tests {
             ),
         ] {
             assert_eq!(referred(&document, None), expected, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_document_needs_is_what_it_says_and_else_what_is_there() {
+        let there =
+            json!({ "user": "ada", "roles": ["x", "y"], "grant": "g", "within": { "project_grant": "g" } });
+        for (document, expected) in [
+            (document("role", "admin", Some("shop"), json!({})), &["project project shop"][..]),
+            (document("member", "ada", Some("team"), json!({})), &["group group team", "user user ada"]),
+            (
+                document("authorization", "a", Some("shop"), json!({ "roles": ["z", 7, ""], "grant": null })),
+                &["project project shop", "roles[0] role shop/z", "user user ada"],
+            ),
+            (
+                document("authorization", "a", Some("shop"), json!({})),
+                &[
+                    "project project shop",
+                    "roles[0] role shop/x",
+                    "roles[1] role shop/y",
+                    "user user ada",
+                    "grant project-grant g",
+                ],
+            ),
+            (
+                document("project-grant", "g", Some("shop"), json!({ "roles": ["x"] })),
+                &["project project shop", "roles[0] role shop/x"],
+            ),
+            (
+                document("administrator", "a", None, json!({ "roles": ["ORG_OWNER"] })),
+                &["user user ada", "within.project_grant project-grant g"],
+            ),
+        ] {
+            let needed = needs(&document, Some(&there)).unwrap();
+            let told: Vec<_> = needed.into_iter().map(|(field, to)| format!("{field} {to}")).collect();
+            assert_eq!(told, expected, "{document:?}");
         }
     }
 

@@ -1,7 +1,6 @@
 use super::super::testing::{Reply, Server};
 use super::*;
 use crate::cli::manage::Who;
-use crate::exit::Class;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -37,6 +36,9 @@ async fn node() -> Server {
                 None => Reply::problem(404, "not_found"),
             },
             _ if path == "/api/openapi.json" => Reply::json(200, description.clone()),
+            _ if asked.query.contains("limit") && of_nothing(&kept, &path) => {
+                Reply::problem(404, "not_found")
+            }
             _ if asked.query.contains("limit") => {
                 let within = |key: &&String| key.rsplit_once('/').is_some_and(|(above, _)| above == path);
                 let items: Vec<_> = kept.keys().filter(within).map(|key| kept[key].clone()).collect();
@@ -49,6 +51,12 @@ async fn node() -> Server {
         }
     })
     .await
+}
+
+/// Whether a list is one of `/api/v1/PARENTS/PARENT/NOUN` without the parent.
+fn of_nothing(kept: &BTreeMap<String, Value>, path: &str) -> bool {
+    path.matches('/').count() > 3
+        && path.rsplit_once('/').is_some_and(|(parent, _)| !kept.contains_key(parent))
 }
 
 async fn applied(server: &Server, dir: &Path, documents: Value, how: fn(&mut Apply)) -> Outcome<Vec<String>> {
@@ -78,7 +86,9 @@ fn shop() -> Value {
 #[tokio::test]
 async fn a_second_run_changes_nothing() {
     let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
-    let first = applied(&server, dir.path(), shop(), |_| {}).await.unwrap();
+    // Nothing of it is there, to be pruned or not.
+    let yes = |apply: &mut Apply| (apply.prune, apply.yes) = (true, true);
+    let first = applied(&server, dir.path(), shop(), yes).await.unwrap();
     let expected =
         ["POST /api/v1/organizations", "POST /api/v1/projects", "POST /api/v1/projects/shop/roles"];
     assert_eq!(first, expected);
@@ -182,4 +192,34 @@ async fn pruning_deletes_what_no_file_names_and_only_when_told() {
         ["DELETE /api/v1/projects/shop/roles/old"]
     );
     assert!(applied(&server, dir.path(), shop(), yes).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_document_needs_is_not_pruned() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
+    let mut more = shop();
+    let all = more.as_array_mut().unwrap();
+    all.push(json!({ "kind": "role", "id": "old", "parent": "shop", "values": { "display_name": "Old" } }));
+    let held = json!({ "user": "ada", "roles": ["admin", "old"] });
+    all.push(json!({ "kind": "authorization", "id": "x", "parent": "shop", "values": held }));
+    applied(&server, dir.path(), more.clone(), |_| {}).await.unwrap();
+    let before = server.asked().len();
+    more.as_array_mut().unwrap().remove(3);
+    let yes = |apply: &mut Apply| (apply.prune, apply.yes) = (true, true);
+    for roles in [Some(json!(["admin", "old"])), None] {
+        match roles {
+            Some(roles) => more[3]["values"]["roles"] = roles,
+            None => more[3]["values"] = json!({ "user": "ada" }),
+        }
+        let failure = applied(&server, dir.path(), more.clone(), yes).await.unwrap_err();
+        assert_eq!(failure.text, "1 thing in the files is wrong, and nothing was changed");
+        let told = failure.under[0].split_once(", ").unwrap();
+        let expected =
+            "document 4: authorization x: roles[1]: role shop/old stands in no file, and --prune deletes it";
+        assert_eq!(told.1, expected);
+    }
+    assert!(writes(&server, before).is_empty());
+    more[3]["values"]["roles"] = json!(["admin"]);
+    let written = applied(&server, dir.path(), more, yes).await.unwrap();
+    assert_eq!(written, ["PATCH /api/v1/authorizations/x", "DELETE /api/v1/projects/shop/roles/old"]);
 }

@@ -11,13 +11,17 @@ async fn asked(line: &[&str]) -> Outcome<Vec<(String, String, Value)>> {
         _ => Reply::json(200, json!({ "id": "x", "revision": 1 })),
     })
     .await;
+    against(&server, line).await?;
+    Ok(server.asked().iter().map(|asked| (asked.line(), asked.query.clone(), asked.json())).collect())
+}
+
+async fn against(server: &Server, line: &[&str]) -> Outcome<()> {
     let surroundings =
         Surroundings::of([("CONCLAVE_API_URL", server.base.as_str()), ("CONCLAVE_API_TOKEN", "t")]);
     let usage = |error: clap::Error| Failure::new(Class::Usage, error);
     let cli = Cli::try_parse_from(["conclave"].iter().chain(line)).map_err(usage)?;
     let Command::Manage(command) = cli.command else { return Err(Failure::other("it is another command")) };
-    run(command, &surroundings).await?;
-    Ok(server.asked().iter().map(|asked| (asked.line(), asked.query.clone(), asked.json())).collect())
+    run(command, &surroundings).await
 }
 
 #[tokio::test]
@@ -89,9 +93,10 @@ async fn a_password_is_read_from_a_file() {
     let file = dir.path().join("password");
     secret_file(&file, "correct horse\n");
     let line = ["set-password", "ada", "--password-file", file.to_str().unwrap()];
-    let expected =
+    let seen = ("GET /api/v1/users/ada".to_owned(), String::new(), Value::Null);
+    let set =
         ("POST /api/v1/users/ada/password".to_owned(), String::new(), json!({ "password": "correct horse" }));
-    assert_eq!(asked(&line).await.unwrap(), [expected]);
+    assert_eq!(asked(&line).await.unwrap(), [seen, set]);
 }
 
 #[tokio::test]
@@ -121,6 +126,56 @@ fn whoever_is_asked_sees_what_a_deletion_takes() {
 }
 
 #[tokio::test]
+async fn what_hangs_under_another_parent_is_left_alone() {
+    let server = Server::start(|_| Reply::json(200, json!({ "id": "x", "project": "other" }))).await;
+    for line in [
+        &["delete", "application", "x", "--parent", "shop", "--yes"][..],
+        &["update", "application", "x", "--parent", "shop", "--set", "name=y"],
+        &["deactivate", "authorization", "x", "--parent", "shop"],
+        &["get", "application", "x", "--parent", "shop"],
+        &["new-secret", "application", "x", "--parent", "shop"],
+    ] {
+        let failure = against(&server, line).await.unwrap_err();
+        assert_eq!(failure.class, Class::NotFound, "{line:?}");
+        assert!(failure.text.ends_with("x is in the project other, and not in shop"), "{}", failure.text);
+    }
+    against(&server, &["delete", "application", "x", "--parent", "other", "--yes"]).await.unwrap();
+    let written: Vec<_> = server.asked().into_iter().filter(|asked| asked.method != "GET").collect();
+    assert_eq!(
+        written.iter().map(|asked| asked.line()).collect::<Vec<_>>(),
+        ["DELETE /api/v1/applications/x"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let nothing = json!({ "title": "there is no such resource", "code": "not_found" });
+    let server = Server::start(move |_| Reply::json(404, nothing.clone())).await;
+    for (line, of) in [
+        (&["get", "user", "alice"][..], "user alice"),
+        (&["history", "user", "alice"], "user alice"),
+        (&["delete", "role", "shop/x", "--yes"], "role shop/x"),
+        (&["get", "roles", "--parent", "shop"], "project shop"),
+        (&["create", "member", "team/ada"], "group team"),
+        (&["create", "project", "--parent", "acme", "--set", "name=x"], "organization acme"),
+        (&["set-password", "alice"], "user alice"),
+    ] {
+        let failure = against(&server, line).await.unwrap_err();
+        assert_eq!(failure.text, format!("{of}: there is no such resource, or not for you"), "{line:?}");
+    }
+}
+
+#[test]
+fn an_application_that_authenticates_wants_a_secret() {
+    for (kind, auth, expected) in
+        [("application", "basic", Some("x")), ("application", "none", None), ("user", "basic", None)]
+    {
+        let made = json!({ "id": "x", "auth": auth });
+        assert_eq!(without_secret(noun(kind).unwrap(), &made), expected, "{kind} {auth}");
+    }
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_asks_nothing() {
     for line in [
         &["get", "usr"][..],
@@ -132,6 +187,8 @@ async fn what_makes_no_sense_asks_nothing() {
         &["get", "users", "--limit", "x"],
         &["create", "role", "admin"],
         &["create", "role"],
+        &["create", "organization", "--parent", "acme", "--set", "name=x"],
+        &["delete", "administrator", "x", "--parent", "acme", "--yes"],
         &["create", "user", "--set", "name"],
         &["update", "user", "ada"],
         &["update", "user", "ada", "--set", "a=1", "--revision", "x"],

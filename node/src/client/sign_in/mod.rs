@@ -7,7 +7,7 @@ mod browser;
 mod loopback;
 mod request;
 
-use super::http::Http;
+use super::http::{Answer, Http};
 use super::key_file::{self, KeyFile};
 use super::oauth::{self, Grant, Issuer};
 use super::problem;
@@ -25,6 +25,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use loopback::Loopback;
 use raft::Clock;
 use request::Asked;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Where a node is that was begun without options.
@@ -51,32 +52,61 @@ pub(super) async fn login(login: Login, surroundings: &Surroundings) -> Outcome<
         (None, None, None) if login.no_browser => person_elsewhere(&http, &issuer).await?,
         (None, None, None) => person(&http, &issuer, surroundings).await?,
     };
-    let kind = credential.name();
+    let who = who(&http, &credential).await;
     profiles.change(|book| {
         let profile = Profile { url: http.base.clone(), position: None, credential: Some(credential) };
         book.profiles.insert(name.clone(), profile);
         book.current = Some(name.clone());
         Ok(())
     })?;
-    say(format_args!("Signed in to {} as a {kind}; the profile is {name}", http.base));
+    say(format_args!("Signed in to {} as {who}; the current profile is now {name}", http.base));
     Ok(())
+}
+
+/// Who it is that signed in, for people. That a node does not tell is no reason to refuse the sign-in.
+async fn who(http: &Http, credential: &Credential) -> String {
+    let unknown = format!("a {}", credential.name());
+    let told = async {
+        let token = match credential {
+            Credential::Person { access_token, .. } => access_token.clone(),
+            Credential::Service { access_token, .. } | Credential::Key { access_token, .. } => {
+                access_token.clone()?
+            }
+            Credential::PersonalToken { token_file } => {
+                without_line_end(secret_file::read(token_file).ok()?.expose()).to_owned()
+            }
+        };
+        named(&serde_json::from_slice(&me(http, &token).await.ok()?.body).ok()?)
+    };
+    told.await.unwrap_or(unknown)
+}
+
+/// A user by his name.
+fn named(user: &Value) -> Option<String> {
+    let kind = if user["kind"].get("service").is_some() { "service account" } else { "person" };
+    Some(format!("the {kind} {}", problem::printable(user["username"].as_str()?)))
+}
+
+async fn me(http: &Http, token: &str) -> Outcome<Answer> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| Failure::new(Class::NotSignedIn, "the token can't be sent: it is no ASCII text"))?;
+    bearer.set_sensitive(true);
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+    let answer = http.send(Method::GET, &format!("{}{ME}", http.base), headers, Bytes::new()).await?;
+    if answer.status.is_success() { Ok(answer) } else { Err(problem::failure(answer.status, &answer.body)) }
 }
 
 /// The token is tried at once: whoever took the wrong file learns it now.
 async fn personal(http: &Http, file: &Path) -> Outcome<Credential> {
     let token_file = kept(file)?;
     let token = secret_file::read(&token_file)?;
-    let mut bearer =
-        HeaderValue::from_str(&format!("Bearer {}", without_line_end(token.expose()))).map_err(|_| {
-            let text = format_args!("{} holds no token: it is no ASCII text", token_file.display());
-            Failure::new(Class::NotSignedIn, text)
-        })?;
-    bearer.set_sensitive(true);
-    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
-    let answer = http.send(Method::GET, &format!("{}{ME}", http.base), headers, Bytes::new()).await?;
-    if !answer.status.is_success() {
-        return Err(problem::failure(answer.status, &answer.body));
+    let token = without_line_end(token.expose());
+    // No header takes anything else.
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let text = format_args!("{} holds no token: it is no ASCII text", token_file.display());
+        return Err(Failure::new(Class::NotSignedIn, text));
     }
+    me(http, token).await?;
     Ok(Credential::PersonalToken { token_file })
 }
 

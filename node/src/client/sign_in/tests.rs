@@ -36,7 +36,7 @@ fn signed_by_robot(asked: &crate::client::testing::Asked) -> bool {
         form_urlencoded::parse(asked.body.as_bytes()).into_owned().collect();
     let Some(assertion) = form.get("assertion") else { return false };
     let part = assertion.split('.').nth(1).and_then(crypto::unb64url).unwrap_or_default();
-    let claims: serde_json::Value = serde_json::from_slice(&part).unwrap_or_default();
+    let claims: Value = serde_json::from_slice(&part).unwrap_or_default();
     form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
         && (&claims["iss"], &claims["sub"], &claims["aud"])
             == (&json!("robot"), &json!("robot"), &json!(asked.base))
@@ -178,4 +178,15 @@ async fn whoever_signs_out_is_out_even_if_the_node_is_away() {
 
 async fn profile_command(command: ProfileCommand, dir: &Path) -> Outcome<()> {
     profile(command, &home(dir)).await
+}
+
+#[test]
+fn whoever_signs_in_is_told_by_name() {
+    for (user, expected) in [
+        (json!({ "username": "admin", "kind": { "human": {} } }), Some("the person admin")),
+        (json!({ "username": "ro\nbot", "kind": { "service": {} } }), Some("the service account ro bot")),
+        (json!({}), None),
+    ] {
+        assert_eq!(named(&user).as_deref(), expected);
+    }
 }

@@ -9,7 +9,7 @@ use crate::permission::Verb;
 use crate::reader::{No, Reader, Run};
 use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
-use crate::resource::{Change, Indexes, Parent, Resource, place};
+use crate::resource::{Change, Indexes, Parent, Resource, is_part, place};
 use crate::search;
 use crate::tables::Table;
 use crate::tx::{Presence, Tx};
@@ -110,7 +110,8 @@ impl<T: Resource> Command for Create<T> {
     type Reply = Saved;
 
     fn access(&self, reader: &Reader<'_>) -> Run<Access> {
-        Ok(Access::Permission(self.spec.area(), Verb::Create, self.spec.under(reader, &self.parent)?))
+        let verb = if is_part::<T>() { Verb::Write } else { Verb::Create };
+        Ok(Access::Permission(self.spec.area(), verb, self.spec.under(reader, &self.parent)?))
     }
 
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<Saved> {
@@ -233,7 +234,8 @@ impl<T: Resource> Command for Delete<T> {
     type Reply = Saved;
 
     fn access(&self, reader: &Reader<'_>) -> Run<Access> {
-        let access = access_to::<T>(reader, &self.id, Verb::Delete)?;
+        let verb = if is_part::<T>() { Verb::Write } else { Verb::Delete };
+        let access = access_to::<T>(reader, &self.id, verb)?;
         match (T::owner(&self.id), access) {
             (Some(owner), Access::Permission(area, verb, within)) => {
                 Ok(Access::OwnOr(owner.clone(), area, verb, within))

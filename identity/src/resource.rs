@@ -115,10 +115,18 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     }
 }
 
+/// Whether a noun is a part of what it hangs under, because both need the same permissions: then who may write the one
+/// makes and deletes the other, and who may only create or delete the one does nothing to others' parts.
+pub fn is_part<T: Resource>() -> bool {
+    T::Parent::AREA == Some(T::AREA)
+}
+
 /// What a resource can hang under.
 pub trait Parent {
     /// Its kind.
     const KIND: Kind;
+    /// Which permissions it needs, if it is a resource.
+    const AREA: Option<Area>;
     /// Refuses unless it and everything above it serves.
     fn live(reader: &Reader<'_>, id: &Id) -> Run<()>;
     /// Refuses unless it and everything above it exists.
@@ -131,6 +139,7 @@ pub trait Parent {
 
 impl<T: Resource> Parent for T {
     const KIND: Kind = T::KIND;
+    const AREA: Option<Area> = Some(T::AREA);
     fn live(reader: &Reader<'_>, id: &Id) -> Run<()> {
         reader.live::<T>(id).map(|_| ())
     }
@@ -155,6 +164,7 @@ pub struct Root;
 
 impl Parent for Root {
     const KIND: Kind = Kind::Instance;
+    const AREA: Option<Area> = None;
     fn live(reader: &Reader<'_>, id: &Id) -> Run<()> {
         Self::exists(reader, id)
     }

@@ -24,7 +24,7 @@ use identity::id::Id;
 use identity::list::{Direction, Query, Sort, condition::Condition, condition::Test, list as page_of};
 use identity::record::{Record, State};
 use identity::refusal::Refusal;
-use identity::resource::Parent;
+use identity::resource::{Parent, is_part};
 use identity::see::Eyes;
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
@@ -53,7 +53,7 @@ pub fn routes<T: Noun>() -> Vec<Route> {
             if T::UNDER { format!("{}_{word}", T::Parent::KIND.word()) } else { word.into() }
         ),
         summary: summary.replace("{}", &named),
-        permission: format!("{}.{may}", permissions::<T>()),
+        permission: format!("{}.{}", permissions::<T>(), needed::<T>(may)),
         group,
     };
     let ok = StatusCode::OK;
@@ -108,6 +108,14 @@ impl Place {
 /// The area that a noun's permissions are in; those of administrators depend on where.
 fn permissions<T: Noun>() -> &'static str {
     T::AREA.word()
+}
+
+/// The verb of the permission for a route: what is a part of its parent is made and deleted by who may write that.
+fn needed<T: Noun>(may: &str) -> &str {
+    match may {
+        "create" | "delete" if is_part::<T>() => "write",
+        may => may,
+    }
 }
 
 type Body = Result<Bytes, BytesRejection>;

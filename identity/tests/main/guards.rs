@@ -8,6 +8,8 @@ use identity::credential::secret::SetClientSecret;
 use identity::encoding::encode;
 use identity::envelope::Caller;
 use identity::event::What;
+use identity::group::Group;
+use identity::group::member::GroupMember;
 use identity::id::{Hash, Id, hex};
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within, entries};
 use identity::project::{OWN_PROJECT, Project};
@@ -48,6 +50,28 @@ fn a12_applications_that_get_management_tokens_are_for_who_governs_the_instance(
     }
     world.must(&acme.iam_owner.caller(), instance, &change);
     world.must(&acme.iam_owner.caller(), instance, &secret);
+}
+
+#[test]
+fn who_may_only_create_groups_puts_nobody_into_others() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let instance = acme.instance;
+    let permissions = several([Permission { area: Area::Group, verb: Verb::Create }]);
+    let root = Id::from_number(instance.0);
+    world.create(instance, &id("founder"), &root, CustomRole { name: name("x"), permissions });
+    let spec = Administrator {
+        user: acme.user.id.clone(),
+        within: Within::Organization(acme.organization.clone()),
+        roles: several([Held::Custom(id("founder"))]),
+    };
+    world.create(instance, &id("entry"), &root, spec);
+    let group = |text: &str| Group { name: name(text), description: None };
+    world.create(instance, &id("staff"), &acme.organization, group("Staff"));
+    let new = Create { id: id("own"), parent: acme.organization.clone(), spec: group("Own"), birth: () };
+    world.when(&acme.user.caller(), instance, &new).told(&[What::Created]);
+    let member = GroupMember { user: acme.user.id.clone() };
+    let join = Create { id: id("m"), parent: id("staff"), spec: member, birth: () };
+    world.when(&acme.user.caller(), instance, &join).refused(Refusal::NotPermitted);
 }
 
 #[test]

@@ -26,6 +26,11 @@ enum Say {
     Absent,
 }
 
+/// What is a part of its parent: who may write that makes and deletes it, and who may only create or delete does neither.
+fn is_part(kind: Kind) -> bool {
+    matches!(kind, Kind::UserMetadata | Kind::OrganizationMetadata | Kind::GroupMember)
+}
+
 /// One caller for each built-in role, at acme's places; and two who hold none there.
 async fn callers(stage: &Stage) -> Vec<Caller> {
     let world = &stage.world;
@@ -83,10 +88,8 @@ fn expected(stage: &Stage, caller: &Caller, asked: &Asked) -> Option<Say> {
         // An administrator's place is not above him, and is nobody's to know of either.
         let place_is_seen =
             actor.kind != Kind::Administrator || Stage::may(role, Area::Organization, Verb::Read, &place.at);
-        // Metadata is a part of what it describes: who may create organizations changes none of them by it.
-        let is_part = matches!(actor.kind, Kind::UserMetadata | Kind::OrganizationMetadata);
-        let may = Stage::may(role, place.area, Verb::Create, &place.under)
-            && (!is_part || Stage::may(role, place.area, Verb::Write, &place.under));
+        let verb = if is_part(actor.kind) { Verb::Write } else { Verb::Create };
+        let may = Stage::may(role, place.area, verb, &place.under);
         return Some(done(may, above.unwrap_or(true) && place_is_seen));
     }
     if !asked.pattern.starts_with(&actor.item) {
@@ -95,7 +98,7 @@ fn expected(stage: &Stage, caller: &Caller, asked: &Asked) -> Option<Say> {
     let of_noun = asked.is_of_noun();
     let (area, verb) = match (of_noun, asked.method.clone(), asked.permission) {
         (true, Method::GET, _) => (place.area, Verb::Read),
-        (true, Method::DELETE, _) => (place.area, Verb::Delete),
+        (true, Method::DELETE, _) if !is_part(actor.kind) => (place.area, Verb::Delete),
         (true, _, _) => (place.area, Verb::Write),
         (false, _, Some(permission)) => (permission.area, permission.verb),
         (false, _, None) => return None,

@@ -178,10 +178,40 @@ async fn a_stream_ends_with_the_credential_that_opened_it() {
 #[tokio::test]
 async fn a_stream_ends_with_the_access_token_that_opened_it() {
     let world = World::new().await;
-    let mut stream = Stream::open(&world, &world.acme.org_owner, None).await;
+    let token = access_token(&world).await;
+    // A personal token has no end. Its stream began before, and so it is not the minute that ends the other one.
+    let mut lasting = Stream::open(&world, &world.acme.org_owner, None).await;
+    let mut stream = Stream::open(&world, &token, None).await;
     stream.until("following").await.unwrap();
     world.solo.advance_secs(3600);
     assert_eq!(stream.until("never told").await, None);
+    create_project(&world, "later").await;
+    lasting.until("project later").await.unwrap();
+}
+
+/// An access token of a service account that owns acme.
+async fn access_token(world: &World) -> String {
+    let iam = &world.acme.iam_owner;
+    let kind = json!({ "service": { "name": "Robot" } });
+    let robot = json!({ "id": "robot", "organization": "acme", "username": "robot", "kind": kind });
+    world.post("/api/v1/users", iam, robot).await.expect(201);
+    let place = json!({ "organization": "acme" });
+    let entry = json!({ "user": "robot", "within": place, "roles": ["ORG_OWNER"] });
+    world.post("/api/v1/administrators", iam, entry).await.expect(201);
+    let made = world.ask("POST", "/api/v1/users/robot/secret", iam, None).await.expect(200).json();
+    let secret = made["client_secret"].as_str().unwrap();
+    let form = format!(
+        "grant_type=client_credentials&client_id=robot&client_secret={secret}&scope=openid+{}",
+        identity::permission::MANAGEMENT_SCOPE
+    );
+    let request = Request::post("/oauth/v2/token")
+        .header(header::HOST, HOST)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let router = api_oidc::router(world.service.clone());
+    let response = router.oneshot(request.body(Body::from(form)).unwrap()).await.unwrap();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    told["access_token"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned()
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use identity::envelope::{Caller, Source};
 use identity::event::{Event, What};
 use identity::execute::Machine;
 use identity::id::Hash;
+use identity::permission::AdministratorRole;
 use identity::record::Kind;
 use identity::testing::fixtures::{id, machine};
 use std::collections::BTreeSet;
@@ -191,3 +192,17 @@ fn a_row_of_a_version_that_never_was_is_a_fault() {
 #[derive(Debug, minicbor::Encode, minicbor::Decode)]
 struct AnyRow {}
 impl Stored for AnyRow {}
+
+#[test]
+fn the_golden_table_of_permissions_is_what_the_roles_have() {
+    let mut text = String::new();
+    for role in AdministratorRole::ALL {
+        let mut words: Vec<String> = role.permissions().map(|it| it.to_string()).collect();
+        words.sort();
+        text += &format!("{} ({:?})\n", role.name(), role.level());
+        for word in words {
+            text += &format!("  {word}\n");
+        }
+    }
+    compare(&path("permissions.txt"), &text);
+}

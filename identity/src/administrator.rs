@@ -1,7 +1,7 @@
 //! Administrators: who may govern what. One entry a user and place.
 
 use crate::change;
-use crate::credential::throttle::Throttle;
+use crate::credential::throttle::is_locked;
 use crate::encoding::{self, Stored};
 use crate::envelope::{Caller, Subject};
 use crate::id::{Hash, Id, hex};
@@ -315,7 +315,7 @@ pub fn is_owned_without(reader: &Reader<'_>, apart: impl Fn(&Record<User>) -> bo
             && entry.spec.owns_instance()
             && let Some(user) = optional(reader.live::<User>(&entry.spec.user))?
             && !apart(&user)
-            && !reader.row::<Throttle>(&user.id)?.is_some_and(|throttle| throttle.is_locked())
+            && !is_locked(reader, &user.id)?
         {
             return Ok(true);
         }

@@ -65,18 +65,15 @@ impl Resource for Authorization {
         }
     }
     fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
-        let Authorization { roles, grant, .. } = &record.spec;
-        let (granted, since) = match grant {
-            None => (None, record.changed),
-            Some(grant) => match reader.find::<ProjectGrant>(grant)? {
-                Some(grant) => (Some(grant.spec.roles.to_vec()), record.changed.min(grant.changed)),
-                None => (Some(Vec::new()), record.changed),
-            },
+        let by = &record.spec.grant;
+        let grant = match by {
+            Some(id) => optional(reader.existing::<ProjectGrant>(id))?,
+            None => None,
         };
-        let mut lapsed = lapsed(reader, &record.parent, roles, since)?;
-        let is_granted = |role: &RoleKey| granted.as_ref().is_none_or(|granted| granted.contains(role));
-        for role in roles.iter().filter(|role| !is_granted(role)) {
-            if !lapsed.contains(&role) {
+        let mut lapsed = Vec::new();
+        for role in &record.spec.roles {
+            // By a grant that is gone nothing is given.
+            if by.is_some() != grant.is_some() || !counts(reader, record, grant.as_ref(), role)? {
                 lapsed.push(role);
             }
         }
@@ -112,14 +109,27 @@ impl Resource for Authorization {
     }
 }
 
+/// Whether a role counts that an authorization gives: the project has had this very one since it was given, and so has the
+/// grant by which it was.
+fn counts(
+    reader: &Reader<'_>,
+    given: &Record<Authorization>,
+    grant: Option<&Record<ProjectGrant>>,
+    role: &RoleKey,
+) -> Run<bool> {
+    let since = grant.map_or(given.changed, |grant| given.changed.min(grant.changed));
+    let is_granted = grant.is_none_or(|grant| grant.spec.roles.contains(role));
+    Ok(is_granted && has_had_role(reader, &given.parent, role, since)?)
+}
+
 /// The roles that a user holds in a project, as they stand: each with the organization that gives it. A role that was
 /// deleted, or taken out of a grant, is held by nobody, also when another one gets its key.
 pub fn roles(reader: &Reader<'_>, project: &Record<Project>, user: &Record<User>) -> Run<Vec<(Id, RoleKey)>> {
     let mut held = Vec::new();
     if let Some(given) = given(reader, &format!("{} {}", project.id, user.id))? {
-        for role in given.spec.roles {
-            if has_had_role(reader, &project.id, &role, given.changed)? {
-                held.push((project.parent.clone(), role));
+        for role in &given.spec.roles {
+            if counts(reader, &given, None, role)? {
+                held.push((project.parent.clone(), role.clone()));
             }
         }
     }
@@ -129,10 +139,9 @@ pub fn roles(reader: &Reader<'_>, project: &Record<Project>, user: &Record<User>
     };
     let Some(grant) = grant else { return Ok(held) };
     if let Some(given) = given(reader, &format!("{} {} {}", project.id, user.id, grant.id))? {
-        for role in given.spec.roles {
-            let since = given.changed.min(grant.changed);
-            if grant.spec.roles.contains(&role) && has_had_role(reader, &project.id, &role, since)? {
-                held.push((grant.spec.organization.clone(), role));
+        for role in &given.spec.roles {
+            if counts(reader, &given, Some(&grant), role)? {
+                held.push((grant.spec.organization.clone(), role.clone()));
             }
         }
     }

@@ -16,7 +16,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use crypto::Secret;
 use identity::credential::secret::{ClientSecret, SetClientSecret, SetServiceSecret};
-use identity::credential::throttle::{Lock, Throttle, Unlock};
+use identity::credential::throttle::{self, Lock, Throttle, Unlock};
 use identity::id::{Hash, Id};
 use identity::record::Record;
 use identity::refusal::Refusal;
@@ -137,14 +137,11 @@ struct AccountLock {
 
 async fn show_lock(ask: Ask, at: At) -> Result<Answer, Problem> {
     let user = ask.eyes().find::<User>(&at.id()?)?;
-    let throttle = ask.reader().row::<Throttle>(&user.id).map_err(internal)?;
-    let locked = throttle.as_ref().is_some_and(Throttle::is_locked);
-    let delayed = throttle.as_ref().filter(|throttle| !locked && throttle.until > ask.view.now);
-    let shown = AccountLock {
-        locked,
-        until: delayed.map(|throttle| throttle.until),
-        failures: throttle.map_or(0, |throttle| throttle.failures),
-    };
+    let reader = ask.reader();
+    let locked = throttle::is_locked(&reader, &user.id)?;
+    let until = throttle::delayed(&reader, &user.id)?.filter(|_| !locked);
+    let failures = reader.row::<Throttle>(&user.id)?.map_or(0, |throttle| throttle.failures);
+    let shown = AccountLock { locked, until, failures };
     Ok(answer::read(&ask.view, serde_json::to_value(shown).map_err(internal)?))
 }
 

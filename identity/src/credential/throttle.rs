@@ -55,6 +55,11 @@ pub fn delayed(reader: &Reader<'_>, user: &Id) -> Result<Option<Timestamp>, Faul
     Ok(throttle.map(|throttle| throttle.until).filter(|until| *until > reader.now))
 }
 
+/// Whether an account waits for somebody to unlock it.
+pub fn is_locked(reader: &Reader<'_>, user: &Id) -> Result<bool, Fault> {
+    Ok(reader.row::<Throttle>(user)?.is_some_and(|throttle| throttle.is_locked()))
+}
+
 /// Counts a wrong password.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct FailPassword {

@@ -4,7 +4,7 @@ pub mod person;
 
 use crate::administrator::{require_all_of_user, require_owner_besides};
 use crate::application::Application;
-use crate::credential::throttle::Throttle;
+use crate::credential::throttle::is_locked;
 use crate::encoding::Stored;
 use crate::id::Id;
 use crate::label::{Label, labels};
@@ -130,8 +130,7 @@ impl Resource for User {
     }
 
     fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
-        let locked = reader.row::<Throttle>(&record.id)?.is_some_and(|throttle| throttle.is_locked());
-        Ok(vec![locked.into()])
+        Ok(vec![is_locked(reader, &record.id)?.into()])
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {

@@ -367,7 +367,10 @@ fn a_service_key_is_public_and_strictly_read() {
     for alg in [Alg::Es256, Alg::Rs256, Alg::EdDsa] {
         let public = signing_key(alg).public_jwk();
         let sent = json!({"jwk": serde_json::to_value(&public).unwrap()});
-        let read = serde_json::to_value(from_value::<ServiceKey>(sent).unwrap()).unwrap();
+        let key = from_value::<ServiceKey>(sent).unwrap();
+        let stored = identity::encoding::encode(&key);
+        assert_eq!(identity::encoding::decode::<ServiceKey>(&stored).unwrap(), key);
+        let read = serde_json::to_value(key).unwrap();
         assert_eq!(read["jwk"], serde_json::from_str::<Json>(&public.key.canonical()).unwrap());
     }
     let mut private = serde_json::to_value(signing_key(Alg::Es256).public_jwk()).unwrap();

@@ -267,6 +267,30 @@ mod tests {
         assert!(!of_organization.contains(&"custom-roles") && !of_organization.contains(&"organizations"));
     }
 
+    macro_rules! referring {
+        ($($number:literal $name:ident $word:literal $plural:literal $type:ty;)*) => {
+            /// The words of all resources, with what the domain says that they refer to.
+            const REFERRING: &[(&str, &[identity::record::Kind])] =
+                &[$(($word, <$type as identity::resource::Resource>::REFERS)),*];
+        };
+    }
+    identity::resources!(referring);
+
+    #[test]
+    fn what_refers_to_another_is_what_the_domain_says() {
+        let here = |word: &str| match word {
+            "group_member" => "member".to_owned(),
+            "personal_token" => "token".to_owned(),
+            "service_key" => "key".to_owned(),
+            other => other.replace('_', "-"),
+        };
+        for (word, kinds) in REFERRING.iter().filter(|(word, _)| *word != "domain") {
+            // A custom role that somebody holds is not deleted.
+            let words = kinds.iter().map(|kind| here(kind.word())).filter(|word| word != "custom-role");
+            assert_eq!(noun(&here(word)).unwrap().refers(), words.collect::<Vec<_>>(), "{word}");
+        }
+    }
+
     #[test]
     fn a_parent_comes_before_what_hangs_under_it() {
         for noun in NOUNS {

@@ -1,8 +1,8 @@
 //! Nodes join, leave and are looked after, as an operator does it; and what he is told when it can't be.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::conclave::{Done, Node, eventually, get, run};
 use rustix::process::Signal;
@@ -24,14 +24,13 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// Writes the configuration of a node that takes free ports for itself.
+    /// Writes the configuration of a node.
     fn node(&self, name: &str) -> PathBuf {
-        // Taken for a moment, so that two nodes never get the same; the address must stay over restarts.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let peers = lasting_address();
         let file = self.path(&format!("{name}.toml"));
         let text = format!(
             "data_dir = \"{}\"\nmaster_key_file = \"{}\"\npublic.listen = \"127.0.0.1:0\"\n\
-             public.url = \"http://localhost\"\npeers.listen = \"127.0.0.1:{port}\"\noperations.listen = \"127.0.0.1:0\"\n",
+             public.url = \"http://localhost\"\npeers.listen = \"{peers}\"\noperations.listen = \"127.0.0.1:0\"\n",
             self.path(name).display(),
             self.path("master.key").display()
         );
@@ -49,6 +48,15 @@ impl Place {
     fn start(&self, file: &Path) -> Node {
         Node::ready(&["serve", "--config", file.to_str().unwrap()])
     }
+}
+
+/// An address that stays over restarts and that nobody else takes meanwhile: of this process alone by its host, and with
+/// a port below those of outgoing connections.
+fn lasting_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(8001);
+    let [.., high, middle, low] = std::process::id().to_be_bytes();
+    // Process numbers have 22 bits.
+    format!("127.{}.{middle}.{low}:{}", 64 + high, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn ask(file: &Path, arguments: &[&str]) -> Done {

@@ -147,6 +147,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::NOBODY;
     use super::*;
 
     #[test]
@@ -163,9 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_that_is_not_there_is_told_so() {
-        // A port that was free a moment ago.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let http = Http::of(&format!("http://{free}")).unwrap();
+        let http = Http::of(NOBODY).unwrap();
         let url = format!("{}/x", http.base);
         let failure = http.send(Method::GET, &url, HeaderMap::new(), Bytes::new()).await.err().unwrap();
         assert_eq!(failure.class, Class::Unavailable);

@@ -10,6 +10,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+/// Where no server is: below the ports that are given to anybody.
+pub(super) const NOBODY: &str = "http://127.0.0.1:1";
+
 /// Writes a file that is its owner's alone.
 pub(super) fn secret_file(path: &Path, text: &str) {
     let mut options = std::fs::OpenOptions::new();

@@ -14,8 +14,10 @@ use std::time::Duration;
 const STEP: u16 = 10;
 /// A port base of 0 takes one from here …
 const BASE_MIN: u16 = 10_000;
-/// … to here: below the ports that systems give to outgoing connections, which come and go.
-const BASE_MAX: u16 = 32_000;
+/// … to here, below the ports that systems give to outgoing connections, which come and go: …
+const BASES: u16 = 220;
+/// … so far apart that two demos never share a port. Whoever has the edge's has all, also while its nodes start.
+const APART: u16 = 100;
 /// How many bases are tried.
 const TRIES: usize = 200;
 /// How long nodes of an earlier demo may take to end when their demo was killed, …
@@ -37,7 +39,7 @@ impl Ports {
             return Ports::from(base, nodes);
         }
         for _ in 0..TRIES {
-            let base = BASE_MIN + u16::from_le_bytes(draw(&SystemEntropy)) % (BASE_MAX - BASE_MIN);
+            let base = BASE_MIN + u16::from_le_bytes(draw(&SystemEntropy)) % BASES * APART;
             if let Ok(ports) = Ports::from(base, nodes) {
                 return Ok(ports);
             }

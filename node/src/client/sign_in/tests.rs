@@ -1,4 +1,4 @@
-use super::super::testing::{Reply, Server, secret_file};
+use super::super::testing::{NOBODY, Reply, Server, secret_file};
 use super::*;
 use serde_json::json;
 
@@ -162,9 +162,8 @@ async fn signing_out_revokes_the_refresh_token() {
 #[tokio::test]
 async fn whoever_signs_out_is_out_even_if_the_node_is_away() {
     let (dir, server) = (tempfile::tempdir().unwrap(), node().await);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (name, mut profile) = as_person(&server);
-    profile.url = format!("http://{free}");
+    NOBODY.clone_into(&mut profile.url);
     let profiles = keep(dir.path(), (name, profile));
     let failure = logout(&Who::default(), &home(dir.path())).await.unwrap_err();
     assert_eq!(failure.class, Class::Unavailable);

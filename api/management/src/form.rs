@@ -1,13 +1,14 @@
 //! The JSON form of a resource: its own values, flat, with what all resources have. Nothing of a noun stands here.
 
-use crate::error::{Field, Problem};
+use crate::error::Problem;
 use crate::noun::Noun;
-use crate::words;
+use crate::shape;
 use axum::http::{HeaderMap, StatusCode, header};
 use identity::id::Id;
 use identity::reader::Reader;
 use identity::record::{Record, State};
 use identity::resource::Parent;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -72,17 +73,24 @@ pub fn object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Pr
     }
 }
 
-/// A body's members as a typed value; what is wrong is told by its path.
-pub fn typed<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
-        let path = error.path().to_string();
-        let told = words::of(&error.into_inner().to_string());
-        let field = match (path.as_str(), told.member) {
-            (".", Some(member)) => member,
-            (path, Some(member)) if path.rsplit('.').next() != Some(&member) => format!("{path}.{member}"),
-            (path, _) => path.to_owned(),
+/// A body's members as a typed value; all that is wrong with them is told by its path.
+pub fn typed<T: DeserializeOwned + JsonSchema + 'static>(members: Map<String, Value>) -> Result<T, Problem> {
+    let value = Value::Object(members);
+    serde_path_to_error::deserialize(&value).map_err(|error| {
+        let faults = shape::faults_of::<T>(&value);
+        if !faults.is_empty() {
+            return Problem::fields(faults);
+        }
+        // What no shape says, such as which moments there are, our own types tell themselves.
+        let field = error.path().to_string();
+        let told = error.into_inner().to_string();
+        // Where serde itself speaks, it repeats the value.
+        let of_serde = ["invalid ", "unknown "].iter().any(|start| told.starts_with(start));
+        let reason = match told.rsplit_once(", expected ") {
+            Some((_, expected)) if of_serde => format!("{expected} is expected"),
+            Some(_) | None => told,
         };
-        Problem::fields(vec![Field { field, reason: told.reason }])
+        Problem::field(&field, reason)
     })
 }
 

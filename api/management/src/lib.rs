@@ -21,6 +21,7 @@ pub mod noun;
 pub mod place;
 pub mod plain;
 pub mod schema;
+pub mod shape;
 
 // What is no plain resource, and verbs.
 pub mod events;
@@ -29,7 +30,6 @@ pub mod sessions;
 pub mod settings;
 pub mod stream;
 pub mod users;
-pub mod words;
 
 // The API as a whole.
 pub mod docs;

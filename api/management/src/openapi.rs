@@ -6,13 +6,18 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-/// The description of these routes.
-pub fn describe(routes: &[Route]) -> Value {
+/// What makes schemas as the description has them.
+pub(crate) fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
-    let mut generator = settings.into_generator();
+    settings.into_generator()
+}
+
+/// The description of these routes.
+pub fn describe(routes: &[Route]) -> Value {
+    let mut generator = generator();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
         let operation = operation(route, &mut generator);

@@ -21,6 +21,15 @@ pub(crate) enum Manage {
     Profile(ProfileCommand),
     /// Show a resource, or list those of a kind
     Get(Get),
+    /// Say what a kind of resource is made of: its fields, what each may be, and which are needed; no node is asked
+    Explain {
+        /// The kind, as `user` or `users`
+        #[arg(value_name = "KIND")]
+        kind: String,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
     /// Make a resource and show it: a token this once; applications and service accounts get their secrets by new-secret
     Create(Create),
     /// Change values of a resource; those that are not named stay

@@ -3,7 +3,7 @@
 //! It knows nothing of a data folder and nothing of the domain: what a value may be is for the node to say. Reading order:
 //! [`nouns`] and `address` (what there is), `surroundings`, `terminal` and `profiles` (who asks), `sign_in`, `oauth`,
 //! `key_file` and `access` (by which token), `http`, `api` and `problem` (how), `values`, `resources`, `settings`, `new_key`
-//! and `show` (one of them), `apply` (many), `audit` and `event` (what happened). Secrets in files are read by `secret_file` alone.
+//! `show` and `explain` (one of them), `apply` (many), `audit` and `event` (what happened). Secrets in files are read by `secret_file` alone.
 
 pub(crate) mod nouns;
 
@@ -26,6 +26,7 @@ mod apply;
 mod audit;
 mod completions;
 mod event;
+mod explain;
 mod new_key;
 mod password;
 mod resources;
@@ -51,6 +52,7 @@ pub(crate) async fn run(command: Manage) -> Outcome<()> {
         Manage::Settings(command) => settings::run(command, &surroundings).await,
         Manage::Audit(command) => audit::run(command, &surroundings).await,
         Manage::NewKey(command) => new_key::run(command, &surroundings).await,
+        Manage::Explain { kind, output } => explain::run(&kind, output),
         Manage::Completions { shell } => {
             completions::print(shell);
             Ok(())

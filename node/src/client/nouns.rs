@@ -171,6 +171,25 @@ impl Noun {
         }
     }
 
+    /// The fields by which the API names one and its parent.
+    pub(crate) fn own_fields(&self) -> Vec<&'static str> {
+        match self.place {
+            Instance => vec!["id"],
+            In(parent) | ListedUnder(parent) => vec!["id", parent],
+            Under(parent, key) => vec!["id", parent, key],
+        }
+    }
+
+    /// How a new one is named on the command line, as `PROJECT/KEY`.
+    pub(crate) fn address(&self) -> String {
+        match self.place {
+            Under(parent, _) if self.declared == Never => format!("--parent {}", caps(parent)),
+            Instance => "ID".to_owned(),
+            In(parent) | ListedUnder(parent) => format!("ID --parent {}", caps(parent)),
+            Under(parent, key) => format!("{}/{}", caps(parent), caps(key)),
+        }
+    }
+
     /// The path of its collection as the description of the API has it.
     pub(crate) fn route(&self) -> Outcome<String> {
         Ok(match self.place {

@@ -84,6 +84,7 @@ pub(super) async fn run(command: Manage, surroundings: &Surroundings) -> Outcome
         | Manage::Audit(_)
         | Manage::Settings(_)
         | Manage::NewKey(_)
+        | Manage::Explain { .. }
         | Manage::Completions { .. } => Err(Failure::other("this command is about no single resource")),
     }
 }

@@ -3,6 +3,7 @@
 use super::surroundings::Surroundings;
 use crate::cli::manage::Values;
 use crate::exit::{Class, Failure, Outcome};
+use api_management::shape::dotted;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -221,11 +222,6 @@ impl References<'_> {
 pub(super) fn without_line_end(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
-}
-
-/// The name of a field in another.
-pub(super) fn dotted(name: &str, field: &str) -> String {
-    if name.is_empty() { field.to_owned() } else { format!("{name}.{field}") }
 }
 
 #[cfg(test)]

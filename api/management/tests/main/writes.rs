@@ -400,7 +400,7 @@ async fn the_longest_application_fits_into_the_log_and_a_longer_list_is_named() 
     world.post("/api/v1/applications", &world.acme.org_owner, body(50)).await.expect(201);
     let answer = world.post("/api/v1/applications", &world.acme.org_owner, body(51)).await;
     let told = answer.refused(400, "invalid_body").json();
-    let reason = "a list of 0 to 50 values, none of them twice";
+    let reason = "it has 51 items, and at most 50 are allowed";
     assert_eq!(told["errors"], json!([{ "field": "redirect_uris", "reason": reason }]));
 }
 

@@ -3,7 +3,7 @@
 //! A field that is not wanted is not looked at. The patch is a JSON merge patch (RFC 7396) with what differs and no more.
 
 use super::super::problem::printable;
-use super::super::values::dotted;
+use api_management::shape::dotted;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt;

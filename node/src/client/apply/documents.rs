@@ -4,7 +4,7 @@
 //! which is how TOML writes it: `[[resources]]`.
 
 use super::super::address::Address;
-use super::super::nouns::{Declared, Noun, Place, noun};
+use super::super::nouns::{Declared, Noun, noun};
 use super::super::surroundings::Surroundings;
 use super::super::values::{self, Form, References, folder_of};
 use crate::exit::{Class, Failure, Outcome};
@@ -128,7 +128,7 @@ fn document(value: Value, file: &Path, surroundings: &Surroundings) -> Outcome<D
         (Some(_), Some(_)) | (None, None) => {}
     }
     let address = Address::read(noun, &written.id, written.parent.as_deref())?;
-    for field in own_fields(noun) {
+    for field in noun.own_fields() {
         if written.values.contains_key(field) {
             return Err(wrong(&format_args!("\"{field}\" is no value: it stands in \"id\" or \"parent\"")));
         }
@@ -153,15 +153,6 @@ fn require_declarable(noun: &Noun) -> Outcome<()> {
             let text = format_args!("a {} is made by a command and not by a file", noun.word);
             Err(Failure::new(Class::Usage, text))
         }
-    }
-}
-
-/// The fields by which the API names a resource and its parent.
-pub(super) fn own_fields(noun: &Noun) -> Vec<&'static str> {
-    match noun.place {
-        Place::Instance => vec!["id"],
-        Place::In(parent) | Place::ListedUnder(parent) => vec!["id", parent],
-        Place::Under(parent, key) => vec!["id", parent, key],
     }
 }
 

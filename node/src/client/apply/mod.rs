@@ -1,6 +1,6 @@
 //! `conclave apply`: makes the resources of a cluster be as files say.
 //!
-//! Five phases: read the files ([`documents`]), read what is there, look for what is wrong ([`review`], [`shape`]), plan
+//! Five phases: read the files ([`documents`]), read what is there, look for what is wrong ([`review`]), plan
 //! ([`plan`], [`diff`]: pure), carry out. What a file does not name stays as it is, a field as well as a resource;
 //! `--prune` deletes resources, within bounds.
 
@@ -8,7 +8,6 @@ mod diff;
 mod documents;
 mod plan;
 mod review;
-mod shape;
 
 use super::address::{Address, Collection};
 use super::api::{Api, Ask, Part};

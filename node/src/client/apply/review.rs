@@ -1,14 +1,15 @@
-//! What is wrong with documents, all of it at once and before the first write: shapes ([`shape`](super::shape)) and what
+//! What is wrong with documents, all of it at once and before the first write: shapes and what
 //! documents refer to.
 
 use super::super::address::Address;
 use super::super::api::{Api, Ask};
 use super::super::nouns::noun;
 use super::super::problem::printable;
-use super::documents::{Document, own_fields};
+use super::documents::Document;
 use super::plan::without_nulls;
-use super::shape::{Description, Extent, Fault, unknown};
 use crate::exit::{Class, Failure, Outcome};
+use api_management::error::Field;
+use api_management::shape::{Description, Extent, unknown};
 use http::Method;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,27 +25,29 @@ pub(super) async fn require_sound(
     seen: &[Option<Value>],
     deleted: &[Address],
 ) -> Outcome<()> {
-    let description = Description(api.ask(Ask::plain(Method::GET, DESCRIPTION)).await?);
+    let description = Description::new(api.ask(Ask::plain(Method::GET, DESCRIPTION)).await?);
     let mut known: BTreeMap<Address, bool> =
         documents.iter().map(|document| (document.address.clone(), true)).collect();
     let deleted: BTreeSet<&Address> = deleted.iter().collect();
     let mut lines = Vec::new();
     for (document, there) in documents.iter().zip(seen) {
-        let shape = description.of(document.address.noun()?)?;
+        let shape = description.posted(&document.address.noun()?.route()?);
         let mut faults = misshapen(&description, shape, document, there.as_ref())?;
         let built_in = shape.map(|shape| description.examples(shape, "roles")).unwrap_or_default();
         for (field, to) in needs(document, there.as_ref())? {
             if deleted.contains(&to) {
-                faults.push(Fault { field, why: format!("{to} stands in no file, and --prune deletes it") });
+                faults
+                    .push(Field { field, reason: format!("{to} stands in no file, and --prune deletes it") });
             }
         }
         for reference in references(document, there.as_ref(), &built_in)? {
             if !deleted.contains(&reference.to) && !is_there(api, &mut known, &reference.to).await? {
-                faults.push(Fault { field: reference.field, why: reference.why });
+                faults.push(Field { field: reference.field, reason: reference.why });
             }
         }
         let Document { place, address, .. } = document;
-        let line = |fault: Fault| printable(&format!("{place}: {address}: {}: {}", fault.field, fault.why));
+        let line =
+            |fault: Field| printable(&format!("{place}: {address}: {}: {}", fault.field, fault.reason));
         lines.extend(faults.into_iter().map(line));
     }
     let wrong = match lines.len() {
@@ -62,12 +65,12 @@ fn misshapen(
     shape: Option<&Value>,
     document: &Document,
     there: Option<&Value>,
-) -> Outcome<Vec<Fault>> {
+) -> Outcome<Vec<Field>> {
     let Some(shape) = shape else { return Ok(Vec::new()) };
     let extent = if there.is_some() { Extent::Part } else { Extent::Whole };
     let values = without_nulls(&document.values);
     let body = super::body(&document.address, document.parent.as_deref(), values)?;
-    Ok(description.faults(shape, &body, extent, &own_fields(document.address.noun()?)))
+    Ok(description.faults(shape, &body, extent, &document.address.noun()?.own_fields()))
 }
 
 /// Something that has to be there.
@@ -186,8 +189,17 @@ async fn is_there(api: &mut Api, known: &mut BTreeMap<Address, bool>, address: &
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::nouns::{Declared, NOUNS};
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_node_tells_the_shape_of_all_that_files_may_declare() {
+        let description = Description::new(api_management::openapi::describe(&api_management::routes()));
+        for noun in NOUNS.iter().filter(|noun| noun.declared == Declared::InFiles) {
+            assert!(description.posted(&noun.route().unwrap()).is_some(), "{}", noun.word);
+        }
+    }
 
     fn document(kind: &str, id: &str, parent: Option<&str>, values: Value) -> Document {
         let address = Address::read(noun(kind).unwrap(), id, parent).unwrap();

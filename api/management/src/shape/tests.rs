@@ -1,31 +1,36 @@
-use super::super::super::nouns::noun;
 use super::*;
-use serde_json::json;
-
-fn description() -> Description {
-    Description(api_management::openapi::describe(&api_management::routes()))
-}
+use crate::form::typed;
+use identity::setting::lockout::Lockout;
+use identity::user::User;
 
 /// What is wrong with values, a line for each.
 fn told(kind: &str, extent: Extent, values: &Value) -> Vec<String> {
-    let (description, noun) = (description(), noun(kind).unwrap());
-    let shape = description.of(noun).unwrap().unwrap();
+    let description = Description::new(openapi::describe(&crate::routes()));
+    let path = match kind {
+        "role" => "/api/v1/projects/{id}/roles".to_owned(),
+        kind => format!("/api/v1/{kind}s"),
+    };
+    let shape = description.posted(&path).unwrap();
     let faults = description.faults(shape, values, extent, &["id", "organization", "project"]);
-    faults.into_iter().map(|fault| format!("{}: {}", fault.field, fault.why)).collect()
+    faults.into_iter().map(line).collect()
+}
+
+fn line(fault: Field) -> String {
+    format!("{}: {}", fault.field, fault.reason)
+}
+
+/// What is told of a body that is no `T`.
+fn refused<T: serde::de::DeserializeOwned + JsonSchema + 'static>(body: Value) -> Vec<String> {
+    let Value::Object(members) = body else { panic!("an object") };
+    let problem = typed::<T>(members).err().unwrap().json();
+    let line = |fault: &Value| {
+        format!("{}: {}", fault["field"].as_str().unwrap(), fault["reason"].as_str().unwrap())
+    };
+    problem["errors"].as_array().unwrap().iter().map(line).collect()
 }
 
 fn person(human: Value) -> Value {
     json!({ "id": "ada", "organization": "acme", "username": "ada", "kind": { "human": human } })
-}
-
-#[test]
-fn the_node_tells_the_shape_of_all_that_files_may_declare() {
-    let description = description();
-    for noun in super::super::super::nouns::NOUNS {
-        if noun.declared == super::super::super::nouns::Declared::InFiles {
-            assert!(description.of(noun).unwrap().is_some(), "{}", noun.word);
-        }
-    }
 }
 
 #[test]
@@ -59,7 +64,7 @@ fn each_typing_error_is_told_with_its_field() {
         values[name] = value;
         values
     };
-    let within = |within: Value| json!({ "user": "ada", "within": within, "roles": [] });
+    let within = |within: Value| json!({ "user": "ada", "within": within, "roles": ["ORG_OWNER"] });
     let application = |field: &str, value: Value| {
         let mut values =
             json!({ "project": "p", "name": "W", "kind": "web", "auth": "basic", "alg": "ES256" });
@@ -153,9 +158,66 @@ fn all_faults_are_told_at_once_and_none_with_its_value() {
 }
 
 #[test]
+fn a_body_that_is_refused_is_told_all_its_faults() {
+    let body = json!({ "kind": { "human": { "given_name": "", "email": 5, "shoe": 43 } }, "usrname": "b" });
+    let known = "there is no such field; there are display_name, email, email_verified, family_name, given_name, \
+                 language, nick_name";
+    assert_eq!(
+        refused::<User>(body),
+        [
+            "kind.human.email: it is a number, and a text is wanted".to_owned(),
+            "kind.human.given_name: it has 0 characters, and at least 1 are wanted".to_owned(),
+            format!("kind.human.shoe: {known}"),
+            "kind.human.family_name: it is missing".to_owned(),
+            "usrname: there is no such field; the nearest is \"username\"".to_owned(),
+            "username: it is missing".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn numbers_are_told_by_what_they_may_be() {
+    for (value, expected) in [
+        (json!(-1), "it is 0 to 4294967295"),
+        (json!(5_000_000_000_u64), "it is 0 to 4294967295"),
+        (json!(1.5), "it is a number, and a whole number is wanted"),
+        (json!("5"), "it is a text, and a whole number is wanted"),
+        (json!(null), "it is null, and a whole number is wanted"),
+    ] {
+        let told = refused::<Lockout>(json!({ "password_attempts_max": value }));
+        assert_eq!(told, [format!("password_attempts_max: {expected}")]);
+    }
+}
+
+#[test]
+fn lists_are_told_by_how_many_items_they_may_have() {
+    let shape = json!({ "type": "array", "minItems": 1, "maxItems": 2, "uniqueItems": true });
+    let none = Description::new(json!({}));
+    for (value, expected) in [
+        (json!([]), &["x: it has 0 items, and at least 1 are wanted"][..]),
+        (json!([1, 2]), &[]),
+        (json!([1, 1]), &["x: it has the same item twice"]),
+        (json!([1, 2, 3]), &["x: it has 3 items, and at most 2 are allowed"]),
+    ] {
+        let shape = json!({ "type": "object", "properties": { "x": shape } });
+        let faults = none.faults(&shape, &json!({ "x": value }), Extent::Whole, &[]);
+        assert_eq!(faults.into_iter().map(line).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn no_more_is_told_than_helps() {
+    let many: Map<String, Value> = (0..1000).map(|number| (format!("x{number}"), json!(1))).collect();
+    assert_eq!(refused::<Lockout>(Value::Object(many)).len(), FAULTS_MAX);
+    let long = "z".repeat(1 << 20);
+    let told = unknown("word", &long, &["read", "write"]);
+    assert_eq!(told, "there is no such word; there are read, write", "it is not compared");
+}
+
+#[test]
 fn what_a_description_does_not_say_is_let_pass() {
-    let none = Description(json!({}));
-    assert!(none.of(noun("user").unwrap()).unwrap().is_none());
+    let none = Description::new(json!({}));
+    assert!(none.posted("/api/v1/users").is_none());
     for shape in [
         json!({}),
         json!({ "$ref": "#/components/schemas/None" }),
@@ -165,6 +227,6 @@ fn what_a_description_does_not_say_is_let_pass() {
         assert!(none.faults(&shape, &json!({ "a": "b" }), Extent::Whole, &[]).is_empty(), "{shape}");
     }
     // A description that refers to itself ends.
-    let circle = Description(json!({ "a": { "$ref": "#/a" } }));
+    let circle = Description::new(json!({ "a": { "$ref": "#/a" } }));
     assert!(circle.faults(&json!({ "$ref": "#/a" }), &json!(1), Extent::Whole, &[]).is_empty());
 }

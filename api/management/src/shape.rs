@@ -1,73 +1,106 @@
-//! Whether values have the shape that the node's own description of its API (OpenAPI, JSON Schema 2020-12) wants.
+//! Whether values have the shape that the description of the API (OpenAPI, JSON Schema 2020-12) wants: all that is wrong
+//! with them, where whoever reads them ends at the first fault. A node tells it of bodies that it refuses, the command
+//! line of files before it sends them.
 //!
-//! The names of fields, which ones must be there, types, words, lengths and patterns: what makes a typing error. It is no
-//! validator of JSON Schema, and what it does not know it lets pass: the node judges everything once more. Values are
-//! never repeated in what is said of them, since some are secrets.
+//! The names of fields, which ones must be there, types, words, lengths, bounds and patterns: what makes a typing error.
+//! It is no validator of JSON Schema, and what it does not know it lets pass. Values are never repeated in what is said
+//! of them, since some are secrets.
 
-use super::super::nouns::Noun;
-use super::super::values::dotted;
-use crate::exit::Outcome;
+use crate::error::Field;
+use crate::openapi;
 use regex_automata::meta::Regex;
-use serde_json::{Map, Value};
+use schemars::JsonSchema;
+use serde_json::{Map, Number, Value, json};
+use std::any::TypeId;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+/// How much is told of one value: whoever sends more of it is not helped by more.
+const FAULTS_MAX: usize = 50;
 /// How deep one shape may refer to another; a description of ours goes two steps.
 const REFERENCES_MAX: usize = 8;
 /// How many words are listed where none is near.
 const LISTED_MAX: usize = 15;
+/// The longest name that is compared with known ones: comparing takes its length times theirs.
+const COMPARED_BYTES_MAX: usize = 64;
 /// How alike a word must be to be suggested.
 const LIKENESS_MIN: f64 = 0.8;
 
-/// The description of a node.
-pub(super) struct Description(pub(super) Value);
+/// A description: what shapes refer to, and the routes that take them.
+pub struct Description {
+    all: Value,
+    /// Patterns as they were met; one in another dialect than ours is let pass.
+    patterns: Mutex<HashMap<String, Option<Regex>>>,
+}
 
 /// How much of a resource the values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub enum Extent {
     /// All of it: it is made by them.
     Whole,
     /// Some of it: the rest is there.
     Part,
 }
 
-/// What is wrong with a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// Its dotted name.
-    pub(super) field: String,
-    /// What is wrong with it.
-    pub(super) why: String,
-}
-
 impl Description {
-    /// The shape by which a resource of this noun is made, if the node tells it.
-    pub(super) fn of(&self, noun: &Noun) -> Outcome<Option<&Value>> {
-        let operation = &self.0["paths"][noun.route()?]["post"];
-        Ok(operation["requestBody"]["content"]["application/json"].get("schema"))
+    /// One of a node, as `/api/openapi.json` has it.
+    pub fn new(all: Value) -> Description {
+        Description { all, patterns: Mutex::default() }
     }
 
-    /// What is wrong with values; `own` are fields that no document names among its values.
-    pub(super) fn faults(&self, shape: &Value, values: &Value, extent: Extent, own: &[&str]) -> Vec<Fault> {
+    /// The shape of what a path takes when it is posted to, if it is told.
+    pub fn posted(&self, path: &str) -> Option<&Value> {
+        self.all["paths"][path]["post"]["requestBody"]["content"]["application/json"].get("schema")
+    }
+
+    /// What is wrong with values, up to 50 faults; `own` are fields that are not listed where another is unknown.
+    pub fn faults(&self, shape: &Value, values: &Value, extent: Extent, own: &[&str]) -> Vec<Field> {
         let mut check = Check { description: self, extent, own, faults: Vec::new() };
         check.value("", shape, values);
         check.faults
     }
 
     /// The names that a shape gives as examples of what may stand in a list.
-    pub(super) fn examples<'d>(&'d self, shape: &'d Value, field: &str) -> Vec<&'d str> {
+    pub fn examples<'d>(&'d self, shape: &'d Value, field: &str) -> Vec<&'d str> {
         let field = &self.resolved(shape)["properties"][field];
         texts(&self.resolved(field)["items"]["examples"])
     }
 
-    fn resolved<'d>(&'d self, mut shape: &'d Value) -> &'d Value {
+    /// A shape without the reference that leads to it.
+    pub fn resolved<'d>(&'d self, mut shape: &'d Value) -> &'d Value {
         for _ in 0..REFERENCES_MAX {
             let target = shape.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
-            match target.and_then(|path| self.0.pointer(path)) {
+            match target.and_then(|path| self.all.pointer(path)) {
                 Some(found) => shape = found,
                 None => break,
             }
         }
         shape
     }
+
+    fn fits(&self, pattern: &str, text: &str) -> bool {
+        let mut patterns = self.patterns.lock().unwrap_or_else(PoisonError::into_inner);
+        if !patterns.contains_key(pattern) {
+            patterns.insert(pattern.to_owned(), Regex::new(pattern).ok());
+        }
+        patterns.get(pattern).and_then(Option::as_ref).is_none_or(|regex| regex.is_match(text))
+    }
+}
+
+/// What is wrong with a value that is to become a `T`, as `T` describes itself.
+pub(crate) fn faults_of<T: JsonSchema + 'static>(value: &Value) -> Vec<Field> {
+    /// Types with their descriptions, whose root is their shape.
+    static KNOWN: LazyLock<Mutex<HashMap<TypeId, Arc<Description>>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let description = known.entry(TypeId::of::<T>()).or_insert_with(|| {
+        let mut generator = openapi::generator();
+        let shape = T::json_schema(&mut generator).to_value();
+        let schemas = generator.take_definitions(true);
+        Arc::new(Description::new(json!({ "shape": shape, "components": { "schemas": schemas } })))
+    });
+    let description = description.clone();
+    drop(known);
+    description.faults(&description.all["shape"], value, Extent::Whole, &[])
 }
 
 /// A look at one value with all that stands in it.
@@ -75,15 +108,24 @@ struct Check<'c> {
     description: &'c Description,
     extent: Extent,
     own: &'c [&'c str],
-    faults: Vec<Fault>,
+    faults: Vec<Field>,
 }
 
 impl Check<'_> {
-    fn fault(&mut self, field: &str, why: String) {
-        self.faults.push(Fault { field: field.to_owned(), why });
+    fn fault(&mut self, field: &str, reason: String) {
+        if !self.is_full() {
+            self.faults.push(Field { field: field.to_owned(), reason });
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.faults.len() >= FAULTS_MAX
     }
 
     fn value(&mut self, name: &str, shape: &Value, value: &Value) {
+        if self.is_full() {
+            return;
+        }
         let shape = self.description.resolved(shape);
         let cases = shape.get("oneOf").or(shape.get("anyOf")).and_then(Value::as_array);
         let words = words(shape, cases.map_or(&[], Vec::as_slice));
@@ -102,12 +144,14 @@ impl Check<'_> {
         match value {
             Value::Object(fields) => self.fields(name, shape, fields),
             Value::Array(items) => {
+                self.count(name, shape, items);
                 for (number, item) in items.iter().enumerate() {
                     self.value(&format!("{name}[{number}]"), &shape["items"], item);
                 }
             }
             Value::String(text) => self.text(name, shape, text),
-            Value::Number(_) | Value::Bool(_) | Value::Null => {}
+            Value::Number(number) => self.number(name, shape, number),
+            Value::Bool(_) | Value::Null => {}
         }
     }
 
@@ -117,7 +161,7 @@ impl Check<'_> {
         for (field, value) in fields {
             match known.get(field) {
                 Some(shape) => self.value(&dotted(name, field), shape, value),
-                None if is_closed => {
+                None if is_closed && !self.is_full() => {
                     let mut names: Vec<_> = known.keys().map(String::as_str).collect();
                     names.retain(|known| !name.is_empty() || !self.own.contains(known));
                     self.fault(&dotted(name, field), unknown("field", field, &names));
@@ -165,6 +209,44 @@ impl Check<'_> {
         self.fault(name, format!("it is none of the things that it may be: {}", ways.join(", ")));
     }
 
+    fn count(&mut self, name: &str, shape: &Value, items: &[Value]) {
+        let limit = |word: &str| shape.get(word).and_then(Value::as_u64);
+        let count = items.len() as u64;
+        if let Some(least) = limit("minItems").filter(|least| count < *least) {
+            self.fault(name, format!("it has {count} items, and at least {least} are wanted"));
+        }
+        if let Some(most) = limit("maxItems").filter(|most| count > *most) {
+            return self.fault(name, format!("it has {count} items, and at most {most} are allowed"));
+        }
+        if shape.get("uniqueItems") == Some(&Value::Bool(true)) {
+            let different: BTreeSet<String> = items.iter().map(Value::to_string).collect();
+            if different.len() < items.len() {
+                self.fault(name, "it has the same item twice".to_owned());
+            }
+        }
+    }
+
+    fn number(&mut self, name: &str, shape: &Value, number: &Number) {
+        // What is no whole number of 64 bits was refused by its type, or has no bounds.
+        let Some(number) = number.as_i128() else { return };
+        let (mut least, mut most) = match shape.get("format").and_then(Value::as_str) {
+            Some("uint8") => (Some(0), Some(i128::from(u8::MAX))),
+            Some("uint16") => (Some(0), Some(i128::from(u16::MAX))),
+            Some("uint32") => (Some(0), Some(i128::from(u32::MAX))),
+            _ => (None, None),
+        };
+        let bound = |word: &str| shape.get(word).and_then(Value::as_i64).map(i128::from);
+        (least, most) = (bound("minimum").or(least), bound("maximum").or(most));
+        if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
+            let reason = match (least, most) {
+                (Some(least), Some(most)) => format!("it is {least} to {most}"),
+                (Some(least), None) => format!("it is {least} or more"),
+                (None, most) => format!("it is {} or less", most.unwrap_or_default()),
+            };
+            self.fault(name, reason);
+        }
+    }
+
     fn text(&mut self, name: &str, shape: &Value, text: &str) {
         let chars = text.chars().count() as u64;
         let limit = |word: &str| shape.get(word).and_then(Value::as_u64);
@@ -175,19 +257,23 @@ impl Check<'_> {
             return self.fault(name, format!("it has {chars} characters, and at most {most} are allowed"));
         }
         let Some(pattern) = shape.get("pattern").and_then(Value::as_str) else { return };
-        // A pattern in another dialect than ours is the node's to judge.
-        if Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)) {
+        if !self.description.fits(pattern, text) {
             self.fault(name, format!("it does not fit the pattern {pattern}"));
         }
     }
+}
+
+/// The dotted name of a field in another, which has none if it is the whole.
+pub fn dotted(name: &str, field: &str) -> String {
+    if name.is_empty() { field.to_owned() } else { format!("{name}.{field}") }
 }
 
 fn texts(list: &Value) -> Vec<&str> {
     list.as_array().map(|items| items.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
 }
 
-/// The words that a value is one of, if it can be nothing else.
-fn words<'d>(shape: &'d Value, cases: &'d [Value]) -> Vec<&'d str> {
+/// The words that a value is one of, if it can be nothing else; `cases` are those of the shape.
+pub fn words<'d>(shape: &'d Value, cases: &'d [Value]) -> Vec<&'d str> {
     let word = |case: &'d Value| case.get("const").and_then(Value::as_str);
     match (shape.get("enum"), word(shape)) {
         (Some(words), _) => texts(words),
@@ -236,15 +322,16 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// What is said of a name that is not known.
-pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let likely = known.iter().map(|known| (strsim::jaro_winkler(name, known), *known));
+/// What is said of a name that is none of those known.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    let comparable = known.iter().filter(|_| name.len() <= COMPARED_BYTES_MAX);
+    let likely = comparable.map(|known| (strsim::jaro_winkler(name, known), *known));
     let nearest = likely.max_by(|one, other| one.0.total_cmp(&other.0));
     match nearest {
         Some((likeness, near)) if likeness >= LIKENESS_MIN => {
             format!("there is no such {what}; the nearest is \"{near}\"")
         }
-        Some(_) if known.len() <= LISTED_MAX => {
+        Some(_) | None if known.len() <= LISTED_MAX => {
             format!("there is no such {what}; there are {}", known.join(", "))
         }
         Some(_) | None => format!("there is no such {what}"),

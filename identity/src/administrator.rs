@@ -1,6 +1,7 @@
 //! Administrators: who may govern what. One entry a user and place.
 
 use crate::change;
+use crate::credential;
 use crate::credential::throttle::is_locked;
 use crate::encoding::{self, Stored};
 use crate::envelope::{Caller, Subject};
@@ -15,6 +16,7 @@ use crate::record::{Kind, Record, State};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource, Root};
 use crate::several::Several;
+use crate::tables::Fault;
 use crate::tx::Tx;
 use crate::user::User;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -262,7 +264,9 @@ pub(crate) fn own(tx: &mut Tx<'_, '_>, area: Area, within: Within, role: Adminis
     if holds(&tx.reader(), &caller, area, Verb::Write, &within)? {
         return Ok(());
     }
-    if entries(&tx.reader(), user)?.len() >= ENTRIES_MAX {
+    // Those that are switched off count too, as in the entries' own check.
+    let had = tx.reader().referring(Kind::User, user, Kind::Administrator, ENTRIES_MAX)?;
+    if had.len() >= ENTRIES_MAX {
         return Err(Refusal::LimitReached.into());
     }
     // Nobody can have foreseen the request's id, and so nobody has put an entry of his own there.
@@ -294,12 +298,32 @@ pub fn require_all_of_user(reader: &Reader<'_>, caller: &Caller, user: &Id) -> R
     Ok(())
 }
 
+/// Refuses a caller who lacks any permission that somebody of an organization holds at the instance: what befalls the
+/// organization befalls him.
+pub fn require_all_of_home(reader: &Reader<'_>, caller: &Caller, organization: &Id) -> Run<()> {
+    let powers = Powers::of(reader, caller)?;
+    for id in of_instance(reader)? {
+        if let Some(entry) = reader.find::<Administrator>(&id)?
+            && reader.find::<User>(&entry.spec.user)?.is_some_and(|user| user.parent == *organization)
+            && !powers.cover(reader, &entry.spec)?
+        {
+            return Err(Refusal::ExceedsOwn.into());
+        }
+    }
+    Ok(())
+}
+
 /// Entries that are looked at for an owner of the instance.
 const OWNERS_MAX: usize = 10_000;
 
+/// The ids of the entries at the instance itself.
+fn of_instance(reader: &Reader<'_>) -> Result<Vec<Id>, Fault> {
+    reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)
+}
+
 /// Whether anybody was named as an owner of the instance, even one who is switched off by now.
 pub fn has_owner(reader: &Reader<'_>) -> Run<bool> {
-    for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)? {
+    for id in of_instance(reader)? {
         if reader.find::<Administrator>(&id)?.is_some_and(|entry| entry.spec.owns_instance()) {
             return Ok(true);
         }
@@ -307,15 +331,17 @@ pub fn has_owner(reader: &Reader<'_>) -> Run<bool> {
     Ok(false)
 }
 
-/// Whether anybody but those set apart owns the instance and can sign in: a locked owner can't.
+/// Whether anybody but those set apart owns the instance and can sign in: one who is locked, or has nothing to prove himself
+/// by, can't.
 pub fn is_owned_without(reader: &Reader<'_>, apart: impl Fn(&Record<User>) -> bool) -> Run<bool> {
-    for id in reader.referring(Kind::Instance, &Id::from_number(0), Kind::Administrator, OWNERS_MAX)? {
+    for id in of_instance(reader)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
             && entry.state == State::Active
             && entry.spec.owns_instance()
             && let Some(user) = optional(reader.live::<User>(&entry.spec.user))?
             && !apart(&user)
             && !is_locked(reader, &user.id)?
+            && credential::has_any(reader, &user)?
         {
             return Ok(true);
         }

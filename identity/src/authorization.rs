@@ -4,8 +4,8 @@ use crate::encoding::Stored;
 use crate::id::Id;
 use crate::label::{Label, labels};
 use crate::permission::{Area, Within};
-use crate::project::grant::{self, ProjectGrant};
-use crate::project::lapse::{LAPSED, has_had_role, has_role, lapsed, told};
+use crate::project::grant::{self, GrantedRoles, ProjectGrant};
+use crate::project::lapse::{LAPSED, has_had_role, has_role, told};
 use crate::project::{Project, role::RoleKey};
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
@@ -65,22 +65,10 @@ impl Resource for Authorization {
         }
     }
     fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
-        let by = &record.spec.grant;
-        let grant = match by {
-            Some(id) => optional(reader.existing::<ProjectGrant>(id))?,
-            None => None,
-        };
-        let mut lapsed = Vec::new();
-        for role in &record.spec.roles {
-            // By a grant that is gone nothing is given.
-            if by.is_some() != grant.is_some() || !counts(reader, record, grant.as_ref(), role)? {
-                lapsed.push(role);
-            }
-        }
-        Ok(vec![told(&lapsed)])
+        Ok(vec![told(&lapsed(reader, record)?)])
     }
     fn is_renewed(reader: &Reader<'_>, before: &Record<Self>) -> Run<bool> {
-        Ok(!lapsed(reader, &before.parent, &before.spec.roles, before.changed)?.is_empty())
+        Ok(!lapsed(reader, before)?.is_empty())
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
         let Some(after) = change.after else { return Ok(()) };
@@ -109,17 +97,39 @@ impl Resource for Authorization {
     }
 }
 
-/// Whether a role counts that an authorization gives: the project has had this very one since it was given, and so has the
-/// grant by which it was.
+/// Whether a role counts that an authorization gives: the project has had this very one since it was given, and so have the
+/// roles of the grant by which it was.
 fn counts(
     reader: &Reader<'_>,
     given: &Record<Authorization>,
-    grant: Option<&Record<ProjectGrant>>,
+    by: Option<&GrantedRoles>,
     role: &RoleKey,
 ) -> Run<bool> {
-    let since = grant.map_or(given.changed, |grant| given.changed.min(grant.changed));
-    let is_granted = grant.is_none_or(|grant| grant.spec.roles.contains(role));
-    Ok(is_granted && has_had_role(reader, &given.parent, role, since)?)
+    match by {
+        None => Ok(has_had_role(reader, &given.parent, role, given.changed)?),
+        Some(granted) => {
+            Ok(granted.since(reader, &given.parent, role)?.is_some_and(|since| since <= given.changed))
+        }
+    }
+}
+
+/// The roles of an authorization that do not count.
+fn lapsed<'g>(reader: &Reader<'_>, given: &'g Record<Authorization>) -> Run<Vec<&'g RoleKey>> {
+    let by = match &given.spec.grant {
+        None => None,
+        Some(id) => match optional(reader.existing::<ProjectGrant>(id))? {
+            Some(grant) => Some(GrantedRoles::of(reader, &grant.id)?),
+            // By a grant that is gone nothing is given.
+            None => Some(GrantedRoles::default()),
+        },
+    };
+    let mut lapsed = Vec::new();
+    for role in &given.spec.roles {
+        if !counts(reader, given, by.as_ref(), role)? {
+            lapsed.push(role);
+        }
+    }
+    Ok(lapsed)
 }
 
 /// The roles that a user holds in a project, as they stand: each with the organization that gives it. A role that was
@@ -139,8 +149,9 @@ pub fn roles(reader: &Reader<'_>, project: &Record<Project>, user: &Record<User>
     };
     let Some(grant) = grant else { return Ok(held) };
     if let Some(given) = given(reader, &format!("{} {} {}", project.id, user.id, grant.id))? {
+        let granted = GrantedRoles::of(reader, &grant.id)?;
         for role in &given.spec.roles {
-            if counts(reader, &given, Some(&grant), role)? {
+            if counts(reader, &given, Some(&granted), role)? {
                 held.push((grant.spec.organization.clone(), role.clone()));
             }
         }

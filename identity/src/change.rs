@@ -184,6 +184,7 @@ impl<T: Resource> Command for Update<T> {
         tx.put(&after);
         let fields = diff::<T>(tx, (&after.id, &after.parent), Some(&before.spec), Some(&after.spec))?;
         tell(tx, What::Changed, &after, fields)?;
+        T::changed(tx, &before, &after)?;
         Ok(Saved { id: after.id, revision: after.revision })
     }
 }
@@ -344,7 +345,8 @@ fn tell<T: Resource>(tx: &mut Tx<'_, '_>, what: What, record: &Record<T>, fields
     let organization = if T::KIND == Kind::Organization {
         Some(record.id.clone())
     } else {
-        T::Parent::organization(&tx.reader(), &record.parent)?
+        // Where it is governed is where it is told of: by a grant that is with the receiver.
+        record.spec.under(&tx.reader(), &record.parent)?.organization(&tx.reader())?
     };
     Ok(tx.tell(what, T::KIND, &record.id, organization.as_ref(), fields)?)
 }

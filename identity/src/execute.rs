@@ -7,13 +7,13 @@ use crate::command::{Access, COMMANDS, Line, RESOURCES, find};
 use crate::credential::alive;
 use crate::digest;
 use crate::encoding::{Stored, decode, decode_row, encode, encode_row};
-use crate::envelope::{Envelope, Remember, Subject, Via};
-use crate::id::{Hash, Id, SYSTEM};
+use crate::envelope::{Caller, Envelope, Remember, Subject, Via};
+use crate::id::{Hash, Id, InstanceId, RequestId, SYSTEM};
 use crate::keyring::Keyring;
 use crate::keys::{Key, Space};
 use crate::level;
 use crate::permission::{Area, holds, require};
-use crate::reader::{No, Run};
+use crate::reader::{No, Reader, Run};
 use crate::refusal::Refusal;
 use crate::tables::{Changes, Fault, Overlay, Read, Table};
 use crate::time::Timestamp;
@@ -224,8 +224,8 @@ impl Stored for Seen {}
 
 /// What became of a request, if it was applied and is still remembered. At a Linearizable view after its deadline,
 /// `None` means that it never applied and never will.
-pub fn look_up(read: &dyn Read, envelope: &Envelope) -> Result<Option<Seen>, Fault> {
-    let key = Key::new(envelope.instance, Space::Seen).bytes(&envelope.request.0).into_bytes();
+pub fn look_up(read: &dyn Read, instance: InstanceId, request: &RequestId) -> Result<Option<Seen>, Fault> {
+    let key = Key::new(instance, Space::Seen).bytes(&request.0).into_bytes();
     read.get(Table::State, &key)?.map(|bytes| decode_row(&bytes)).transpose()
 }
 
@@ -249,7 +249,11 @@ fn fingerprint(envelope: &Envelope) -> Hash {
 }
 
 fn allow(tx: &Tx<'_, '_>, access: &Access) -> Run<()> {
-    let caller = &tx.caller;
+    permit(&tx.reader(), &tx.caller, access)
+}
+
+/// Refuses a caller who has not the access that a command needs.
+pub fn permit(reader: &Reader<'_>, caller: &Caller, access: &Access) -> Run<()> {
     let allowed = match access {
         Access::System => {
             matches!((&caller.subject, &caller.via), (Subject::System | Subject::Operator, Via::System))
@@ -280,11 +284,11 @@ fn allow(tx: &Tx<'_, '_>, access: &Access) -> Run<()> {
             | Via::Service { .. }
             | Via::PersonalToken(_) => false,
         },
-        Access::Permission(area, verb, within) => return require(&tx.reader(), caller, *area, *verb, within),
+        Access::Permission(area, verb, within) => return require(reader, caller, *area, *verb, within),
         Access::OwnOr(owner, area, verb, within) => {
             let is_his = matches!(&caller.subject, Subject::User(user) if user == owner);
-            (is_his && holds(&tx.reader(), caller, Area::OwnAccount, *verb, within)?)
-                || holds(&tx.reader(), caller, *area, *verb, within)?
+            (is_his && holds(reader, caller, Area::OwnAccount, *verb, within)?)
+                || holds(reader, caller, *area, *verb, within)?
         }
     };
     if allowed { Ok(()) } else { Err(Refusal::NotPermitted.into()) }

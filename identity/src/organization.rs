@@ -1,11 +1,13 @@
 //! Organizations: what users and projects hang under.
 
-use crate::administrator::{self, is_owned_without};
+use crate::administrator::{self, is_owned_without, require_all_of_home};
 use crate::encoding::Stored;
+use crate::envelope::Subject;
 use crate::id::Id;
 use crate::label::{Label, labels};
 use crate::name::{HostName, Name};
-use crate::permission::{AdministratorRole, Area, Within};
+use crate::permission::{AdministratorRole, Area, Verb, Within, holds};
+use crate::project::{Project, own_project};
 use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
@@ -44,7 +46,23 @@ impl Resource for Organization {
         to.search("domain", self.domain.as_str());
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
-        // Its people go with it: one of another organization must still own the instance, unless nobody did.
+        let is_operators = change.caller.subject == Subject::Operator;
+        if change.after.is_none() && !is_operators {
+            // Its people and projects go with it.
+            require_all_of_home(&change.reader, change.caller, change.id)?;
+            let own = change.reader.find::<Project>(&own_project()?)?;
+            if own.is_some_and(|own| own.parent == *change.id) {
+                return Err(Refusal::HoldsOwnProject.into());
+            }
+        }
+        if change.before.zip(change.after).is_some_and(|(before, after)| before.domain != after.domain) {
+            // It stands in tokens, and decides who may sign in by it: nobody takes one that is not known to be his.
+            let (reader, caller) = (&change.reader, change.caller);
+            if !holds(reader, caller, Area::Organization, Verb::Write, &Within::Instance)? {
+                return Err(Refusal::DomainByInstance.into());
+            }
+        }
+        // One of another organization must still own the instance, unless nobody did.
         if change.needs_an_owner_left() {
             let is_inside = |user: &Record<User>| user.parent == *change.id;
             if is_owned_without(&change.reader, |_| false)? && !is_owned_without(&change.reader, is_inside)? {

@@ -57,6 +57,7 @@ macro_rules! all_kinds {
             34 Lockout "lockout";
             35 Login "login";
             36 DomainSettings "domain_settings";
+            37 GrantedRoles "granted_roles";
             240 Probe "probe";
         }
     };

@@ -71,7 +71,8 @@ refusals! {
     10 ParentNotActive Conflict "parent_not_active" "what this belongs to is not active; activate that first";
     11 NotActive Conflict "not_active" "the resource is not active";
     12 LastOwner Conflict "last_owner" "the last owner can't be removed; appoint another first";
-    13 ExceedsOwn Forbidden "exceeds_own" "nobody grants what he lacks";
+    13 ExceedsOwn Forbidden "exceeds_own"
+        "whom or what this is about may do more than the caller: nobody gives, changes or takes away what he lacks";
     14 LimitReached Conflict "limit_reached" "a limit is reached; remove something first";
     15 NoSuchRole Values "no_such_role" of "roles" "the project has no such role, or the grant does not hold it";
     16 InvalidSpec Values "invalid_spec" "the values can't be taken";
@@ -90,6 +91,8 @@ refusals! {
     30 LastVoter Conflict "last_voter" "the last voter can't be removed or demoted; promote another node first";
     31 JoinTokenInvalid Values "join_token_invalid" "the join token is unknown, wrong or expired; create a new one";
     32 JoinTokenUsed Conflict "join_token_used" "the join token has admitted a node; create another token, or remove that node";
+    75 HoldsOwnProject Conflict "holds_own_project"
+        "the project conclave is in it, without whose applications nobody could sign in to manage anything";
     33 InUse Conflict "in_use" "something refers to it; remove that first";
     40 PasswordNotAllowed Conflict "password_not_allowed" "the organization does not allow signing in with a password";
     41 UsernameNotOfDomain Values "username_not_of_domain" of "username" "the username must end with @ and the primary domain of the organization";
@@ -119,6 +122,8 @@ refusals! {
     60 KeyFixed Values "key_fixed" "a key is fixed at creation; create another one, and delete this one";
     74 RoleKeyFixed Values "role_key_fixed" of "key"
         "the key of a role is fixed at creation: tokens and authorizations hold it; create another role";
+    76 DomainByInstance Forbidden "domain_by_instance" of "domain"
+        "the domain stands in tokens: who may write organizations at the instance changes it";
     // What does not go together.
     61 GrantToOwner Values "grant_to_owner" of "organization" "the project is this organization's own and needs no grant to it";
     62 IdReserved Values "id_reserved" of "id" "the id is the name of a built-in role; choose another";

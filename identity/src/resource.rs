@@ -109,6 +109,11 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
         Ok(())
     }
 
+    /// Does what follows from a change of its values, once they are written.
+    fn changed(_tx: &mut Tx<'_, '_>, _before: &Record<Self>, _after: &Record<Self>) -> Run<()> {
+        Ok(())
+    }
+
     /// Removes what must not outlive its deletion: secrets, keys of persons.
     fn gone(_tx: &mut Tx<'_, '_>, _id: &Id) -> Run<()> {
         Ok(())

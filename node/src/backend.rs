@@ -72,7 +72,7 @@ impl ClusterBackend {
     async fn resolve(&self, envelope: &Envelope) -> Result<Applied, SubmitError> {
         let unknown = SubmitError::Unknown(envelope.request);
         let Ok(view) = self.cluster.view(raft::Freshness::Linearizable).await else { return Err(unknown) };
-        match look_up(&view, envelope) {
+        match look_up(&view, envelope.instance, &envelope.request) {
             Ok(Some(seen)) => {
                 Ok(Applied { reply: seen.reply, position: outward(self.cluster.position(seen.index)) })
             }

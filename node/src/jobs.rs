@@ -67,12 +67,19 @@ async fn look(service: &Service) -> Result<Duration, String> {
 
 /// Rotates the keys of one instance and sweeps it.
 async fn of_instance(service: &Service, number: InstanceId) -> Result<Duration, String> {
+    let rotated = rotate(service, number).await;
+    // What was deleted, and whoever is to be erased with it, goes whatever becomes of the keys.
+    let pause = sweep(service, number).await?;
+    rotated.map(|()| pause)
+}
+
+async fn rotate(service: &Service, number: InstanceId) -> Result<(), String> {
     for alg in TokenAlg::ALL {
         if let Some(step) = service.rotate_keys(number, alg).await.map_err(|error| error.to_string())? {
             tracing::info!(instance = number.0, ?alg, ?step, "a signing key took a step");
         }
     }
-    sweep(service, number).await
+    Ok(())
 }
 
 /// A quarter of the shortest time in which a key has to take a step.

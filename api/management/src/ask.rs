@@ -14,6 +14,7 @@ use identity::command::Command;
 use identity::credential::{alive, personal_token};
 use identity::encoding::encode;
 use identity::envelope::{Caller, Envelope, Remember};
+use identity::execute;
 use identity::id::{Fixed, Hash, Id};
 use identity::permission::MANAGEMENT_SCOPE;
 use identity::reader::{No, Reader, Run};
@@ -242,11 +243,41 @@ impl Ask {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title));
         }
         let instance = self.tenant.instance;
-        let request = match &self.key {
-            Some(key) => self.named(key, asked)?,
-            None => return Ok(self.service.submit(instance, self.caller.clone(), command).await?),
+        let request = self.key.as_ref().map(|key| self.named(key, asked)).transpose()?;
+        self.require_permitted(command, request.as_ref()).await?;
+        let caller = self.caller.clone();
+        Ok(match request {
+            Some(request) => self.service.submit_as(instance, caller, command, request).await?,
+            None => self.service.submit(instance, caller, command).await?,
+        })
+    }
+
+    /// Refuses what the log would refuse to this caller: whoever has no permission gets no place in it, where everybody's
+    /// writes wait. The log looks once more.
+    async fn require_permitted<C: Command>(
+        &self,
+        command: &C,
+        request: Option<&Request>,
+    ) -> Result<(), Problem> {
+        let instance = self.tenant.instance;
+        let look = |view: &View| {
+            let reader = view.reader(instance);
+            execute::permit(&reader, &self.caller, &command.access(&reader)?)
         };
-        Ok(self.service.submit_as(instance, self.caller.clone(), command, request).await?)
+        if look(&self.view).is_ok() {
+            return Ok(());
+        }
+        // The permission may have come a moment ago.
+        let view = self.service.newest().await?;
+        match request {
+            // What this very request has done may have taken its own permission away: a repetition gets the reply.
+            Some(request)
+                if execute::look_up(view.reader(instance).read, instance, &request.id)?.is_some() =>
+            {
+                Ok(())
+            }
+            Some(_) | None => Ok(look(&view)?),
+        }
     }
 
     /// The request that an Idempotency-Key names: of this caller, to this route, with this body.

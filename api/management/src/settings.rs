@@ -32,15 +32,17 @@ trait Served: Setting + JsonSchema {}
 impl<T: Setting + JsonSchema> Served for T {}
 
 fn of<T: Served>() -> Vec<Route> {
-    let mut routes = three::<T>("/api/v1/settings", "the instance", "iam.policy", "");
+    let mut routes = three::<T>("/api/v1/settings", "the instance", ("iam.policy", "iam.policy"), "");
     if T::PER_ORGANIZATION {
         let path = "/api/v1/organizations/{id}/settings";
-        routes.extend(three::<T>(path, "an organization", "policy", "organization_"));
+        let areas = if T::INSTANCE_DECIDES { ("policy", "iam.policy") } else { ("policy", "policy") };
+        routes.extend(three::<T>(path, "an organization", areas, "organization_"));
     }
     routes
 }
 
-fn three<T: Served>(under: &str, whose: &str, area: &str, prefix: &str) -> Vec<Route> {
+/// The three routes of a setting at a place, with the areas of permissions to read and to write it.
+fn three<T: Served>(under: &str, whose: &str, (read, write): (&str, &str), prefix: &str) -> Vec<Route> {
     let (path, word) = (format!("{under}/{}", T::NAME), T::NAME.replace('-', "_"));
     let named = format!("the settings \"{}\" of {whose}", T::NAME);
     let called = |verb: &str| format!("{verb}_{prefix}{word}_settings");
@@ -49,17 +51,17 @@ fn three<T: Served>(under: &str, whose: &str, area: &str, prefix: &str) -> Vec<R
             .called(called("get"), "settings")
             .about(
                 format!("Shows {named} as they are in force, and where they come from."),
-                format!("{area}.read"),
+                format!("{read}.read"),
             )
             .gives(StatusCode::OK, shown_schema::<T>),
         Route::new(Method::PUT, path.as_str(), put::<T>)
             .called(called("set"), "settings")
-            .about(format!("Sets {named}."), format!("{area}.write"))
+            .about(format!("Sets {named}."), format!("{write}.write"))
             .takes(crate::schema::of::<T>)
             .gives(StatusCode::OK, shown_schema::<T>),
         Route::new(Method::DELETE, path, reset::<T>)
             .called(called("reset"), "settings")
-            .about(format!("Lets {named} be inherited again."), format!("{area}.write")),
+            .about(format!("Lets {named} be inherited again."), format!("{write}.write")),
     ]
 }
 

@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::several::Several;
 use crate::tx::Tx;
-use crate::user::User;
+use crate::user::{User, is_program};
 use minicbor::{Decode, Encode};
 use redirect_uri::{RedirectUri, Scheme};
 use schemars::JsonSchema;
@@ -152,8 +152,13 @@ impl Resource for Application {
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
-        // With a user's id it would share his secret, and could be taken for him.
-        if change.before.is_none() && change.reader.is_taken::<User>(change.id)? {
+        let is_new = !change.reader.is_taken::<Application>(change.id)?;
+        // With a user's id it would share his secret, and could be taken for him; audiences name projects as well.
+        if is_new
+            && (change.reader.is_taken::<User>(change.id)?
+                || change.reader.is_taken::<Project>(change.id)?
+                || is_program(&change.reader, change.id)?)
+        {
             return Err(Refusal::AlreadyExists.into());
         }
         guard_own(&change.reader, change.caller, change.parent)?;

@@ -6,3 +6,20 @@ pub mod personal_token;
 pub mod secret;
 pub mod service_key;
 pub mod throttle;
+
+use crate::reader::Reader;
+use crate::record::Record;
+use crate::tables::Fault;
+use crate::user::{User, UserKind};
+use password::Password;
+use secret::ClientSecret;
+
+/// Whether a user has anything to prove himself by.
+pub fn has_any(reader: &Reader<'_>, user: &Record<User>) -> Result<bool, Fault> {
+    match user.spec.kind {
+        UserKind::Human(_) => Ok(reader.row::<Password>(&user.id)?.is_some()),
+        UserKind::Service { .. } => Ok(reader.row::<ClientSecret>(&user.id)?.is_some()
+            || personal_token::has_one(reader, &user.id)?
+            || service_key::has_one(reader, &user.id)?),
+    }
+}

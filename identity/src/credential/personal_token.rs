@@ -5,10 +5,11 @@ use crate::encoding::Stored;
 use crate::id::{Hash, Id};
 use crate::label::{Label, labels};
 use crate::permission::Area;
-use crate::reader::{Reader, Run};
+use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::tables::Fault;
 use crate::time::Timestamp;
 use crate::tx::Tx;
 use crate::user::{User, require_service_account};
@@ -56,6 +57,8 @@ impl Resource for PersonalToken {
     fn indexes(&self, _: &mut Indexes<'_>) {}
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
+        // Who has the token can act as him, and who takes it away stops him.
+        require_all_of_user(&change.reader, change.caller, change.parent)?;
         let Some(after) = change.after else { return Ok(()) };
         require_service_account(&change.reader, change.parent)?;
         if after.expires.is_some_and(|expires| expires <= change.reader.now) {
@@ -65,8 +68,7 @@ impl Resource for PersonalToken {
         if change.before.is_none() && !had.contains(change.id) && had.len() >= TOKENS_MAX {
             return Err(Refusal::LimitReached.into());
         }
-        // Who has the token can act as him.
-        require_all_of_user(&change.reader, change.caller, change.parent)
+        Ok(())
     }
 
     fn born(tx: &mut Tx<'_, '_>, id: &Id, birth: TokenSecret) -> Run<()> {
@@ -95,4 +97,14 @@ pub fn presented(reader: &Reader<'_>, token: &Id, hash: &Hash) -> Run<Id> {
         Some(secret) if secret.hash.same(hash) => owner(reader, token),
         Some(_) | None => Err(Refusal::CallerNotAlive.into()),
     }
+}
+
+/// Whether a service account has a token that counts.
+pub fn has_one(reader: &Reader<'_>, user: &Id) -> Result<bool, Fault> {
+    for id in reader.children(Kind::User, user, Kind::PersonalToken, TOKENS_MAX)? {
+        if optional(owner(reader, &id))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

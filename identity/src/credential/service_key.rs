@@ -12,6 +12,7 @@ use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Record};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
+use crate::tables::Fault;
 use crate::time::Timestamp;
 use crate::user::{User, require_service_account};
 use crypto::{Jwk, PublicKey};
@@ -141,6 +142,8 @@ impl Resource for ServiceKey {
     fn indexes(&self, _: &mut Indexes<'_>) {}
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
+        // Who holds the private half can act as him, and who takes the key away stops him.
+        require_all_of_user(&change.reader, change.caller, change.parent)?;
         let Some(after) = change.after else { return Ok(()) };
         if change.before.is_some() {
             return Err(Refusal::KeyFixed.into());
@@ -153,8 +156,7 @@ impl Resource for ServiceKey {
         if !had.contains(change.id) && had.len() >= KEYS_MAX {
             return Err(Refusal::LimitReached.into());
         }
-        // Who holds the private half can act as him.
-        require_all_of_user(&change.reader, change.caller, change.parent)
+        Ok(())
     }
 }
 
@@ -188,6 +190,16 @@ pub fn require(reader: &Reader<'_>, user: &Id, key: &Id, jwk: &Hash) -> Run<()> 
     } else {
         Err(Refusal::CallerNotAlive.into())
     }
+}
+
+/// Whether a service account has a key that counts.
+pub fn has_one(reader: &Reader<'_>, user: &Id) -> Result<bool, Fault> {
+    for id in reader.children(Kind::User, user, Kind::ServiceKey, KEYS_MAX)? {
+        if optional(serving(reader, &id))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn serving(reader: &Reader<'_>, key: &Id) -> Run<Record<ServiceKey>> {

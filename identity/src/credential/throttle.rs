@@ -12,7 +12,7 @@ use crate::event::What;
 use crate::id::Id;
 use crate::instance::lifetimes;
 use crate::permission::{Area, Verb};
-use crate::reader::{Reader, Run};
+use crate::reader::{Reader, Run, optional};
 use crate::record::{Kind, Row};
 use crate::refusal::Refusal;
 use crate::resource::place;
@@ -90,7 +90,9 @@ command!(14 FailPassword -> Throttle, |_, _| Ok(Access::Login), |self, tx| {
         before.filter(|before| lockout.is_on() || tx.now <= before.until.plus_secs(QUIET_SECS));
     let failures = before.map_or(0, |before| before.failures).saturating_add(1);
     let delay = u64::from(lifetimes.delay_after(failures));
-    let until = if lockout.locks(failures) { Timestamp::END } else { tx.now.plus_secs(delay) };
+    // Strangers lock nobody without whom nobody would govern the instance: for him there are the delays.
+    let locks = lockout.locks(failures) && optional(require_owner_besides(&tx.reader(), &self.user))?.is_some();
+    let until = if locks { Timestamp::END } else { tx.now.plus_secs(delay) };
     let throttle = Throttle { failures, until };
     tx.put_row(&self.user, &throttle);
     tx.tell(What::PasswordFailed, Kind::User, &self.user, Some(&user.parent), Vec::new())?;

@@ -1,10 +1,12 @@
 //! How long things last in an instance, and how many wrong passwords delay an account.
 
+use crate::application::TokenAlg;
 use crate::encoding::Stored;
 use crate::label::{Label, labels};
 use crate::reader::Reader;
 use crate::record::{Kind, Row};
 use crate::setting::{self, Setting, Unsound, first_broken};
+use crate::signing_key::KEYS_MAX;
 use crate::tables::Fault;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
@@ -75,6 +77,11 @@ impl Default for Lifetimes {
     }
 }
 
+/// How many keys of an algorithm may wait for what they have signed to end: all algorithms' together, and those that sign and
+/// will sign, are fewer than [`KEYS_MAX`].
+const KEYS_VERIFYING_MAX: u32 = 40;
+const _: () = assert!(TokenAlg::ALL.len() * (KEYS_VERIFYING_MAX as usize + 2) < KEYS_MAX);
+
 impl Stored for Lifetimes {}
 impl Row for Lifetimes {
     const KIND: Kind = Kind::Lifetimes;
@@ -116,6 +123,11 @@ impl Setting for Lifetimes {
                 (longest..=YEARS).contains(&self.key_verifies_secs),
                 "key_verifies_secs",
                 "as long as an access or ID token lives, up to 34560000 (400 days)",
+            ),
+            (
+                self.key_verifies_secs.div_ceil(self.key_active_secs.max(1)) <= KEYS_VERIFYING_MAX,
+                "key_verifies_secs",
+                "at most 40 times key_active_secs: so many keys are kept",
             ),
             ((1..=100).contains(&self.failures_free), "failures_free", "1 to 100"),
             ((1..=3600).contains(&self.delay_max_secs), "delay_max_secs", "1 to 3600 (an hour)"),

@@ -42,6 +42,16 @@ pub enum Within {
     ProjectGrant(#[n(0)] Id),
 }
 
+impl Within {
+    /// The organization that it is, or is in. What is deleted is refused as not found.
+    pub fn organization(&self, reader: &Reader<'_>) -> Run<Option<Id>> {
+        Ok(path(reader, self)?.into_iter().find_map(|within| match within {
+            Within::Organization(id) => Some(id),
+            Within::Instance | Within::Project(_) | Within::ProjectGrant(_) => None,
+        }))
+    }
+}
+
 /// The scope without which an access token opens no management endpoint.
 pub const MANAGEMENT_SCOPE: &str = "urn:zitadel:iam:org:project:id:zitadel:aud";
 

@@ -6,13 +6,16 @@ use crate::label::{Label, labels};
 use crate::organization::Organization;
 use crate::permission::{Area, Within};
 use crate::project::Project;
-use crate::project::lapse::{LAPSED, has_role, lapsed, told};
+use crate::project::lapse::{LAPSED, has_had_role, has_role, told};
 use crate::project::role::RoleKey;
 use crate::reader::{Names, Reader, Run, optional};
-use crate::record::{Kind, Record};
+use crate::record::{Kind, Record, Row};
 use crate::refusal::Refusal;
 use crate::resource::{Change, Indexes, Resource};
 use crate::several::Several;
+use crate::tables::Fault;
+use crate::time::Timestamp;
+use crate::tx::Tx;
 use minicbor::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,57 @@ pub struct ProjectGrant {
     #[n(1)]
     #[serde(default)]
     pub roles: Several<RoleKey, 0, 100>,
+}
+
+/// Since when each role of a grant is in it: what was given by it before counts no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct GrantedRoles {
+    /// The roles, in their order in the grant.
+    #[n(0)]
+    pub since: Vec<GrantedRole>,
+}
+
+/// A role of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct GrantedRole {
+    /// Which.
+    #[n(0)]
+    pub key: RoleKey,
+    /// Since when.
+    #[n(1)]
+    pub since: Timestamp,
+}
+
+impl Stored for GrantedRoles {}
+impl Row for GrantedRoles {
+    const KIND: Kind = Kind::GrantedRoles;
+}
+
+impl GrantedRoles {
+    /// Those of a grant.
+    pub fn of(reader: &Reader<'_>, grant: &Id) -> Result<GrantedRoles, Fault> {
+        Ok(reader.row::<GrantedRoles>(grant)?.unwrap_or_default())
+    }
+
+    /// Since when a role is in the grant, if the project has had this very one since then.
+    pub fn since(&self, reader: &Reader<'_>, project: &Id, role: &RoleKey) -> Run<Option<Timestamp>> {
+        let Some(granted) = self.since.iter().find(|granted| granted.key == *role) else { return Ok(None) };
+        let stands = has_had_role(reader, project, role, granted.since)?;
+        Ok(stands.then_some(granted.since))
+    }
+}
+
+/// Writes since when the roles of a grant are in it: those that were and still stand for the same since then, the others
+/// from now on.
+fn keep(tx: &mut Tx<'_, '_>, grant: &Record<ProjectGrant>) -> Run<()> {
+    let had = GrantedRoles::of(&tx.reader(), &grant.id)?;
+    let mut since = Vec::new();
+    for key in &grant.spec.roles {
+        let before = had.since(&tx.reader(), &grant.parent, key)?;
+        since.push(GrantedRole { key: key.clone(), since: before.unwrap_or(tx.now) });
+    }
+    tx.put_row(&grant.id, &GrantedRoles { since });
+    Ok(())
 }
 
 impl Stored for ProjectGrant {}
@@ -51,12 +105,24 @@ impl Resource for ProjectGrant {
     }
 
     fn derived(reader: &Reader<'_>, record: &Record<Self>) -> Run<Vec<serde_json::Value>> {
-        let ProjectGrant { roles, .. } = &record.spec;
-        Ok(vec![told(&lapsed(reader, &record.parent, roles, record.changed)?)])
+        Ok(vec![told(&lapsed(reader, record)?)])
     }
 
     fn is_renewed(reader: &Reader<'_>, before: &Record<Self>) -> Run<bool> {
-        Ok(!lapsed(reader, &before.parent, &before.spec.roles, before.changed)?.is_empty())
+        Ok(!lapsed(reader, before)?.is_empty())
+    }
+
+    fn made(tx: &mut Tx<'_, '_>, record: &Record<Self>) -> Run<()> {
+        keep(tx, record)
+    }
+
+    fn changed(tx: &mut Tx<'_, '_>, _: &Record<Self>, after: &Record<Self>) -> Run<()> {
+        keep(tx, after)
+    }
+
+    fn gone(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {
+        tx.remove(Kind::GrantedRoles, id);
+        Ok(())
     }
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
@@ -76,6 +142,18 @@ impl Resource for ProjectGrant {
         }
         Ok(())
     }
+}
+
+/// The roles of a grant that it gives to nobody: deleted since they came into it, or others under the same keys.
+fn lapsed<'g>(reader: &Reader<'_>, grant: &'g Record<ProjectGrant>) -> Run<Vec<&'g RoleKey>> {
+    let granted = GrantedRoles::of(reader, &grant.id)?;
+    let mut lapsed = Vec::new();
+    for role in &grant.spec.roles {
+        if granted.since(reader, &grant.parent, role)?.is_none() {
+            lapsed.push(role);
+        }
+    }
+    Ok(lapsed)
 }
 
 /// The grant of a project to an organization.

@@ -23,22 +23,6 @@ pub const LAPSED: (&str, &str) = (
     r#"{"type": "array", "items": {"type": "string"}, "description": "Those of the roles that give nothing: the role was deleted, or made anew under its key since, or is not in the grant (any more). Written once more, a role that is there counts again."}"#,
 );
 
-/// Those of some roles that were deleted since a moment, or are others under the same keys.
-pub fn lapsed<'r>(
-    reader: &Reader<'_>,
-    project: &Id,
-    roles: &'r [RoleKey],
-    since: Timestamp,
-) -> Run<Vec<&'r RoleKey>> {
-    let mut lapsed = Vec::new();
-    for role in roles {
-        if !has_had_role(reader, project, role, since)? {
-            lapsed.push(role);
-        }
-    }
-    Ok(lapsed)
-}
-
 /// [`LAPSED`] as it is told.
 pub fn told(lapsed: &[&RoleKey]) -> serde_json::Value {
     lapsed.iter().map(|role| role.as_str()).collect()

@@ -5,6 +5,7 @@ pub mod lapse;
 pub mod role;
 
 use crate::administrator;
+use crate::application::Application;
 use crate::encoding::Stored;
 use crate::envelope::Subject;
 use crate::id::Id;
@@ -46,6 +47,11 @@ pub struct Project {
 /// system makes it.
 pub const OWN_PROJECT: &str = "conclave";
 
+/// [`OWN_PROJECT`] as an id.
+pub fn own_project() -> Run<Id> {
+    Ok(Id::parse(OWN_PROJECT).map_err(|_| Refusal::Internal)?)
+}
+
 impl Stored for Project {}
 
 impl Resource for Project {
@@ -59,11 +65,15 @@ impl Resource for Project {
         to.search("name", self.name.as_str());
     }
     fn check(change: &Change<'_, Self>) -> Run<()> {
+        let is_new = !change.reader.is_taken::<Project>(change.id)?;
+        // Audiences name both: under an application's id, a token for this would pass for one for that.
+        if is_new && change.reader.is_taken::<Application>(change.id)? {
+            return Err(Refusal::AlreadyExists.into());
+        }
         if change.id.as_str() != OWN_PROJECT || change.caller.subject == Subject::System {
             return Ok(());
         }
         // Without it nobody could sign in to manage anything, and nobody could take that back.
-        let is_new = !change.reader.is_taken::<Project>(change.id)?;
         let shuts_out = change.after.is_none_or(|after| after.role_check || after.has_project_check);
         if is_new || shuts_out {
             return Err(Refusal::NotPermitted.into());

@@ -27,6 +27,8 @@ impl Row for DomainSettings {
 impl Setting for DomainSettings {
     const NAME: &'static str = "domain";
     const PER_ORGANIZATION: bool = true;
+    // Names are unique in the instance: who may have which is not for one organization to say.
+    const INSTANCE_DECIDES: bool = true;
     const FIELDS: &'static [Label] = labels![DomainSettings: usernames_end_with_domain];
 
     fn check(&self) -> Result<(), Unsound> {

@@ -31,6 +31,7 @@ impl Row for Lockout {
 impl Setting for Lockout {
     const NAME: &'static str = "lockout";
     const PER_ORGANIZATION: bool = true;
+    const SHUTS_OUT: bool = true;
     const FIELDS: &'static [Label] = labels![Lockout: password_attempts_max];
 
     fn check(&self) -> Result<(), Unsound> {

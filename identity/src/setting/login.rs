@@ -41,6 +41,7 @@ impl Row for Login {
 impl Setting for Login {
     const NAME: &'static str = "login";
     const PER_ORGANIZATION: bool = true;
+    const SHUTS_OUT: bool = true;
     const FIELDS: &'static [Label] = labels![Login: password_allowed, password_check_secs];
 
     fn check(&self) -> Result<(), Unsound> {

@@ -11,6 +11,7 @@ pub mod lockout;
 pub mod login;
 pub mod password_complexity;
 
+use crate::administrator::require_all_of_home;
 use crate::change::differing;
 use crate::command::{Access, Command};
 use crate::encoding::decode_row;
@@ -53,6 +54,10 @@ pub trait Setting:
     const NAME: &'static str;
     /// Whether an organization may decide otherwise than its instance.
     const PER_ORGANIZATION: bool;
+    /// Whether only who governs the settings of the instance decides otherwise for an organization.
+    const INSTANCE_DECIDES: bool = false;
+    /// Whether it may keep people from signing in: then nobody sets it for those who govern more than he does.
+    const SHUTS_OUT: bool = false;
     /// Its values in the order of their numbers.
     const FIELDS: &'static [Label];
 
@@ -160,6 +165,7 @@ impl<T: Setting> Command for Set<T> {
         // Whoever asks over HTTP was told before which value it is.
         self.value.check().map_err(|_| Refusal::InvalidSpec)?;
         let within = self.within.as_ref();
+        require_all_concerned::<T>(tx, within)?;
         let before = own::<T>(&tx.reader(), within)?;
         if before.as_ref() == Some(&self.value) {
             return Ok(());
@@ -180,6 +186,7 @@ impl<T: Setting> Command for Reset<T> {
 
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<()> {
         let within = self.within.as_ref();
+        require_all_concerned::<T>(tx, within)?;
         let Some(before) = own::<T>(&tx.reader(), within)? else { return Ok(()) };
         tx.tables.remove(Table::State, key(tx.instance, T::KIND, within));
         tell(tx, What::Deleted, within, (Some(&before), None))
@@ -194,8 +201,15 @@ fn access<T: Setting>(reader: &Reader<'_>, within: Option<&Id>) -> Run<Access> {
     if let Some(organization) = within {
         reader.existing::<Organization>(organization)?;
     }
-    let (area, within) = place(within);
+    let (area, within) = if T::INSTANCE_DECIDES { place(None) } else { place(within) };
     Ok(Access::Permission(area, Verb::Write, within))
+}
+
+fn require_all_concerned<T: Setting>(tx: &Tx<'_, '_>, within: Option<&Id>) -> Run<()> {
+    match within.filter(|_| T::SHUTS_OUT) {
+        Some(organization) => require_all_of_home(&tx.reader(), &tx.caller, organization),
+        None => Ok(()),
+    }
 }
 
 /// What an organization, or the instance, has set itself.

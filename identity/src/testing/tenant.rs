@@ -270,10 +270,7 @@ impl World {
     /// A service account with a secret.
     pub fn create_service(&mut self, instance: InstanceId, organization: &Id, user: Id) -> Service {
         let birth = self.person_key(instance, &user);
-        let spec = User {
-            username: Username::parse(user.as_str()).unwrap(),
-            kind: UserKind::Service { name: name("A program") },
-        };
+        let spec = service(user.as_str());
         let command = Create { id: user.clone(), parent: organization.clone(), spec, birth };
         self.must(&Caller::system(), instance, &command);
         let command = SetServiceSecret { user: user.clone(), hash: Hash::of(SERVICE_SECRET.as_bytes()) };
@@ -310,6 +307,11 @@ pub fn human(username: &str) -> User {
             email_verified: true,
         }),
     }
+}
+
+/// A service account.
+pub fn service(username: &str) -> User {
+    User { username: Username::parse(username).unwrap(), kind: UserKind::Service { name: name("A program") } }
 }
 
 fn application(kind: ApplicationKind, auth: ClientAuth, redirects: &[&str]) -> Application {

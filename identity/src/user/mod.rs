@@ -135,7 +135,10 @@ impl Resource for User {
 
     fn check(change: &Change<'_, Self>) -> Run<()> {
         // Service accounts and applications authenticate by the same id at the same endpoint.
-        if change.before.is_none() && change.reader.is_taken::<Application>(change.id)? {
+        let is_new = !change.reader.is_taken::<User>(change.id)?;
+        if is_new
+            && (change.reader.is_taken::<Application>(change.id)? || is_program(&change.reader, change.id)?)
+        {
             return Err(Refusal::AlreadyExists.into());
         }
         if let (Some(before), Some(after)) = (change.before, change.after) {
@@ -187,6 +190,12 @@ pub(crate) fn require_service_account(reader: &Reader<'_>, user: &Id) -> Run<Rec
         UserKind::Service { .. } => Ok(record),
         UserKind::Human(_) => Err(Refusal::NotServiceAccount.into()),
     }
+}
+
+/// Whether a service account authenticates by this as its username: as the id of something else it would be taken for that.
+pub fn is_program(reader: &Reader<'_>, name: &Id) -> Run<bool> {
+    let named = by_login_name(reader, name.as_str())?;
+    Ok(named.is_some_and(|user| matches!(user.spec.kind, UserKind::Service { .. })))
 }
 
 /// The user who signs in with this name: by username without regard to ASCII case. Unknown, inactive and foreign names

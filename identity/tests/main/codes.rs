@@ -326,7 +326,8 @@ fn a_scope_that_names_an_organization_admits_its_people_only() {
     // A renamed organization is known by its new domain.
     let spec = Organization { name: name("acme"), domain: HostName::parse("new.example").unwrap() };
     let update = Update { id: Id::parse("acme").unwrap(), revision: None, spec };
-    world.must(&acme.org_owner.caller(), acme.instance, &update);
+    world.when(&acme.org_owner.caller(), acme.instance, &update).refused(Refusal::DomainByInstance);
+    world.must(&acme.iam_owner.caller(), acme.instance, &update);
     let command = scoped(&mut world, "urn:zitadel:iam:org:domain:primary:acme.example");
     world.when(&acme.user.caller(), acme.instance, &command).refused(Refusal::NoRole);
 }

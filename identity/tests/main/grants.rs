@@ -3,8 +3,8 @@
 use crate::nouns::create;
 use crate::scenario::{delete, set_state};
 use identity::administrator::Administrator;
-use identity::authorization::Authorization;
-use identity::change::Update;
+use identity::authorization::{self, Authorization};
+use identity::change::{Create, Update};
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::Id;
@@ -118,11 +118,45 @@ fn a_role_that_was_made_anew_is_told_as_lapsed_until_it_is_given_again() {
     world.when(&owner, instance, &again).told(&[What::Changed]);
     world.when(&owner, instance, &again).told(&[]);
     assert_eq!(lapsed(&world, own), none);
-    // What is given by a grant waits for the grant.
+    // What is given by a grant waits for the grant, and is given anew.
     let again = Update { id: id("by-grant"), revision: None, spec: by_grant };
     world.when(&owner, instance, &again).told(&[What::Changed]);
     assert_eq!(lapsed(&world, "by-grant"), viewer);
-    let again = Update { id: id("g"), revision: None, spec: grant };
+    world.advance_secs(1);
+    world.when(&owner, instance, &Update { id: id("g"), revision: None, spec: grant }).told(&[What::Changed]);
+    assert_eq!(lapsed(&world, "by-grant"), viewer);
     world.when(&owner, instance, &again).told(&[What::Changed]);
     assert_eq!(lapsed(&world, "by-grant"), none);
+}
+
+#[test]
+fn a_role_that_comes_back_into_a_grant_is_nobodys_until_it_is_given_again() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
+    let keys = |keys: &[&str]| keys.iter().map(|key| RoleKey::parse(key).unwrap()).collect::<Vec<_>>();
+    let grant =
+        |of: &[&str]| ProjectGrant { organization: globex.organization.clone(), roles: several(keys(of)) };
+    world.create(instance, &id("g"), &acme.project, grant(&["admin", "viewer"]));
+    let both = Authorization {
+        user: globex.user.id.clone(),
+        roles: several(keys(&["admin", "viewer"])),
+        grant: Some(id("g")),
+    };
+    let given = Create { id: id("a"), parent: acme.project.clone(), spec: both.clone(), birth: () };
+    world.must(&globex.org_owner.caller(), instance, &given);
+    let held = |world: &World| {
+        let reader = world.reader(instance);
+        let (project, user) = (reader.live(&acme.project).unwrap(), reader.live(&globex.user.id).unwrap());
+        let roles = authorization::roles(&reader, &project, &user).unwrap();
+        roles.into_iter().map(|(_, role)| role.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&world), ["admin", "viewer"]);
+    for roles in [&["viewer"][..], &["admin", "viewer"]] {
+        world.advance_secs(1);
+        world.must(&owner, instance, &Update { id: id("g"), revision: None, spec: grant(roles) });
+        assert_eq!(held(&world), ["viewer"], "{roles:?}");
+    }
+    let again = Update { id: id("a"), revision: None, spec: both };
+    world.when(&globex.org_owner.caller(), instance, &again).told(&[What::Changed]);
+    assert_eq!(held(&world), ["admin", "viewer"]);
 }

@@ -3,7 +3,9 @@
 use crate::scenario::{delete, set_state};
 use identity::administrator::{Administrator, Held};
 use identity::application::Application;
+use identity::authorization::Authorization;
 use identity::change::{Create, Update};
+use identity::credential::personal_token::{PersonalToken, TokenSecret};
 use identity::credential::secret::SetClientSecret;
 use identity::encoding::encode;
 use identity::envelope::Caller;
@@ -11,12 +13,16 @@ use identity::event::What;
 use identity::group::Group;
 use identity::group::member::GroupMember;
 use identity::id::{Hash, Id, hex};
+use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within, entries};
+use identity::project::grant::ProjectGrant;
+use identity::project::role::RoleKey;
 use identity::project::{OWN_PROJECT, Project};
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{self, Tenant, Tenants};
+use identity::user::User;
 
 fn own_project() -> Project {
     Project { name: name("Conclave"), role_assertion: false, role_check: false, has_project_check: false }
@@ -173,4 +179,131 @@ fn a12_nobody_takes_away_what_he_lacks() {
     let update = Update { id: id("strong"), revision: None, spec: weakened };
     world.when(&acme.user.caller(), instance, &update).refused(Refusal::ExceedsOwn);
     world.must(&acme.iam_owner.caller(), instance, &update);
+}
+
+#[test]
+fn nobody_ends_the_organization_of_those_who_govern_more() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    world.appoint(instance, &globex.user.id, Within::Instance, AdministratorRole::IamOwner);
+    let off = set_state::<Organization>(&acme.organization, State::Inactive);
+    let gone = delete::<Organization>(&acme.organization);
+    world.when(&acme.org_owner.caller(), instance, &off).refused(Refusal::ExceedsOwn);
+    world.when(&acme.org_owner.caller(), instance, &gone).refused(Refusal::ExceedsOwn);
+    world.must(&acme.iam_owner.caller(), instance, &gone);
+}
+
+#[test]
+fn the_organization_of_the_instances_own_project_stays() {
+    let (mut world, acme) = with_own_project();
+    let (instance, globex) = (acme.instance, id("globex-alice"));
+    world.appoint(instance, &globex, Within::Instance, AdministratorRole::IamOwner);
+    let off = set_state::<Organization>(&acme.organization, State::Inactive);
+    let gone = delete::<Organization>(&acme.organization);
+    for caller in [acme.iam_owner.caller(), Caller::system()] {
+        world.when(&caller, instance, &off).refused(Refusal::HoldsOwnProject);
+        world.when(&caller, instance, &gone).refused(Refusal::HoldsOwnProject);
+    }
+    // The operator stops it when he has to, and lets it go on; nobody else makes more of that.
+    world.must(&Caller::operator(), instance, &off);
+    world.when(&Caller::system(), instance, &gone).refused(Refusal::HoldsOwnProject);
+    world.must(&Caller::operator(), instance, &set_state::<Organization>(&acme.organization, State::Active));
+}
+
+#[test]
+fn a12_nobody_takes_away_a_credential_of_one_who_governs_more() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let (instance, service) = (acme.instance, acme.service.id.clone());
+    let birth = TokenSecret { hash: Hash::of(b"t") };
+    let token =
+        Create { id: id("pat"), parent: service.clone(), spec: PersonalToken { expires: None }, birth };
+    world.must(&Caller::system(), instance, &token);
+    world.appoint(instance, &service, Within::Instance, AdministratorRole::IamOwner);
+    let off = set_state::<PersonalToken>(&id("pat"), State::Inactive);
+    let gone = delete::<PersonalToken>(&id("pat"));
+    world.when(&acme.org_owner.caller(), instance, &off).refused(Refusal::ExceedsOwn);
+    world.when(&acme.org_owner.caller(), instance, &gone).refused(Refusal::ExceedsOwn);
+    world.must(&acme.iam_owner.caller(), instance, &gone);
+}
+
+#[test]
+fn who_has_nothing_to_prove_himself_by_is_no_owner_who_is_left() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let (instance, root) = (acme.instance, Id::from_number(acme.instance.0));
+    let program = id("program");
+    let birth = world.person_key(instance, &program);
+    let spec = tenant::service("program");
+    let parent = globex.organization.clone();
+    world.must(&Caller::system(), instance, &Create { id: program.clone(), parent, spec, birth });
+    let spec = Administrator {
+        user: program.clone(),
+        within: Within::Instance,
+        roles: several([AdministratorRole::IamOwner.into()]),
+    };
+    world.create(instance, &id("entry"), &root, spec);
+    let last = delete::<User>(&acme.iam_owner.id);
+    world.when(&acme.iam_owner.caller(), instance, &last).refused(Refusal::LastOwner);
+    let birth = TokenSecret { hash: Hash::of(b"t") };
+    let expires = Some(world.now.plus_secs(60));
+    let token = Create { id: id("pat"), parent: program, spec: PersonalToken { expires }, birth };
+    world.must(&Caller::system(), instance, &token);
+    let mut later = world.clone();
+    later.advance_secs(61);
+    later.when(&Caller::system(), instance, &last).refused(Refusal::LastOwner);
+    world.must(&Caller::system(), instance, &last);
+}
+
+#[test]
+fn nothing_gets_an_id_by_which_a_program_authenticates() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    let spec = tenant::service("deploy-bot");
+    world.must(&Caller::system(), instance, &Update { id: acme.service.id.clone(), revision: None, spec });
+    for text in ["deploy-bot", "Deploy-Bot"] {
+        let parent = globex.project.clone();
+        let trap = Create { id: id(text), parent, spec: tenant::web(), birth: () };
+        world.when(&globex.org_owner.caller(), instance, &trap).refused(Refusal::AlreadyExists);
+        let birth = world.person_key(instance, &id(text));
+        let parent = globex.organization.clone();
+        let trap = Create { id: id(text), parent, spec: tenant::service("other"), birth };
+        world.when(&globex.org_owner.caller(), instance, &trap).refused(Refusal::AlreadyExists);
+    }
+}
+
+#[test]
+fn what_is_governed_in_an_organization_is_told_of_there() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    let viewer = || RoleKey::parse("viewer").unwrap();
+    let organization = globex.organization.clone();
+    let grant = ProjectGrant { organization, roles: several([viewer()]) };
+    world.create(instance, &id("g"), &acme.project, grant);
+    let (user, roles) = (globex.user.id.clone(), several([viewer()]));
+    let spec = Authorization { user, roles, grant: Some(id("g")) };
+    let by_grant = Create { id: id("a"), parent: acme.project.clone(), spec, birth: () };
+    let then = world.when(&globex.org_owner.caller(), instance, &by_grant);
+    assert_eq!(then.events[0].organization.as_ref(), Some(&globex.organization));
+    then.told(&[What::Created]);
+    let root = Id::from_number(instance.0);
+    for (within, organization) in [
+        (Within::Instance, None),
+        (Within::Organization(globex.organization.clone()), Some(&globex.organization)),
+        (Within::Project(acme.project.clone()), Some(&acme.organization)),
+        (Within::ProjectGrant(id("g")), Some(&globex.organization)),
+    ] {
+        let role = match within {
+            Within::Instance => AdministratorRole::IamOwnerViewer,
+            Within::Organization(_) => AdministratorRole::OrgOwnerViewer,
+            Within::Project(_) => AdministratorRole::ProjectOwnerViewer,
+            Within::ProjectGrant(_) => AdministratorRole::ProjectGrantOwner,
+        };
+        let spec = Administrator { user: globex.user.id.clone(), within, roles: several([role.into()]) };
+        let entry = id(&format!("entry-{}", role.name()));
+        let appoint = Create { id: entry.clone(), parent: root.clone(), spec, birth: () };
+        let then = world.when(&acme.iam_owner.caller(), instance, &appoint);
+        assert_eq!(then.outcome.clone().err(), None, "{role:?}");
+        assert_eq!(then.events[0].organization.as_ref(), organization, "{role:?}");
+        let then = world.when(&acme.iam_owner.caller(), instance, &delete::<Administrator>(&entry));
+        assert_eq!(then.events[0].organization.as_ref(), organization, "{role:?}");
+    }
 }

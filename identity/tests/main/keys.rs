@@ -111,12 +111,8 @@ fn a_step_that_needs_a_key_is_refused_without_one_or_with_a_known_one() {
 #[test]
 fn keys_that_no_sweep_takes_are_bounded() {
     let (mut world, acme) = start();
-    let lifetimes = Lifetimes {
-        key_active_secs: 60,
-        key_next_secs: 60,
-        key_verifies_secs: 86_400,
-        ..Lifetimes::default()
-    };
+    let lifetimes =
+        Lifetimes { key_active_secs: 60, key_next_secs: 60, key_verifies_secs: 2400, ..Lifetimes::default() };
     world.must(&acme.iam_owner.caller(), acme.instance, &Set { within: None, value: lifetimes });
     let mut refused = None;
     for _ in 0..300 {

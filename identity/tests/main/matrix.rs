@@ -149,7 +149,8 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) -> Vec<Line> {
     world.must(&Caller::system(), instance, &old);
     let roles = (role("x"), (), Role { display_name: name("Y"), ..role("viewer") });
     [
-        four(instance, &root, o, (organization("x"), (), organization("y")), "SI", "SIO"),
+        // What befalls acme befalls the owner of the instance, who is at home there.
+        four(instance, &root, o, (organization("x"), (), organization("y")), "SI", "SI"),
         four(instance, o, p, (project("x"), (), project("y")), "SIO", "SIOP"),
         four(instance, p, &id("acme-viewer"), roles, "SIOP", "SIOP"),
         four(
@@ -270,8 +271,10 @@ fn setting<T: Setting>(tenant: &Tenant) -> Vec<Line> {
     ];
     if T::PER_ORGANIZATION {
         let within = Some(tenant.organization.clone());
-        lines.push(line(instance, &Set { within: within.clone(), value }, "SIO"));
-        lines.push(line(instance, &Reset { within, of }, "SIO"));
+        // The owner of the instance is at home in acme.
+        let allowed = if T::INSTANCE_DECIDES || T::SHUTS_OUT { "SI" } else { "SIO" };
+        lines.push(line(instance, &Set { within: within.clone(), value }, allowed));
+        lines.push(line(instance, &Reset { within, of }, allowed));
     }
     for line in &mut lines {
         line.what = format!("{} {}", line.what, T::NAME);
@@ -351,9 +354,12 @@ fn everyone_may_exactly_what_the_matrix_says() {
             let outcome = world.submit(&envelope);
             let is_expected = match &outcome {
                 Outcome::Applied(_) => line.allowed.contains(letter),
-                Outcome::Refused(Refusal::NotPermitted | Refusal::CallerNotAlive) => {
-                    !line.allowed.contains(letter)
-                }
+                Outcome::Refused(
+                    Refusal::NotPermitted
+                    | Refusal::CallerNotAlive
+                    | Refusal::ExceedsOwn
+                    | Refusal::DomainByInstance,
+                ) => !line.allowed.contains(letter),
                 Outcome::Refused(_) => false,
             };
             if !is_expected {

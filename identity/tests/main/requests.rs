@@ -27,9 +27,9 @@ fn creation(world: &mut World, acme: &Tenant, id: &Id) -> Envelope {
 #[test]
 fn a_request_that_comes_again_gets_the_same_reply_and_changes_nothing() {
     let (mut world, _, envelope) = start();
-    assert_eq!(look_up(&world.tables, &envelope).unwrap(), None);
+    assert_eq!(look_up(&world.tables, envelope.instance, &envelope.request).unwrap(), None);
     let first = world.submit(&envelope);
-    let seen = look_up(&world.tables, &envelope).unwrap().unwrap();
+    let seen = look_up(&world.tables, envelope.instance, &envelope.request).unwrap().unwrap();
     assert_eq!((Outcome::Applied(seen.reply), seen.index), (first.clone(), world.index));
     for secs in [0, 1, 29] {
         world.advance_secs(secs);
@@ -70,7 +70,7 @@ fn the_same_id_in_another_instance_is_another_request() {
     let mine = world.envelope(&Caller::system(), acme.instance, &Sweep { limit: 1 });
     let theirs = Envelope { instance: umbra.instance, ..mine.clone() };
     world.submit(&mine);
-    assert_eq!(look_up(&world.tables, &theirs).unwrap(), None);
+    assert_eq!(look_up(&world.tables, theirs.instance, &theirs.request).unwrap(), None);
     assert!(matches!(world.submit(&theirs), Outcome::Applied(_)));
 }
 
@@ -80,7 +80,11 @@ fn a_request_runs_until_its_deadline_and_not_after() {
     let mut late = world.clone();
     late.now = Timestamp(envelope.not_after.0 + 1);
     assert_eq!(late.submit(&envelope), Outcome::Refused(Refusal::Expired));
-    assert_eq!(look_up(&late.tables, &envelope).unwrap(), None, "definitely not applied");
+    assert_eq!(
+        look_up(&late.tables, envelope.instance, &envelope.request).unwrap(),
+        None,
+        "definitely not applied"
+    );
     world.now = envelope.not_after;
     assert!(matches!(world.submit(&envelope), Outcome::Applied(_)));
     world.now = Timestamp(envelope.not_after.0 + 1);
@@ -103,11 +107,11 @@ fn a_request_is_remembered_for_ninety_seconds_longer_than_any_deadline() {
     let sweep = |world: &mut World| world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });
     world.advance_secs(89);
     sweep(&mut world);
-    assert!(look_up(&world.tables, &envelope).unwrap().is_some());
+    assert!(look_up(&world.tables, envelope.instance, &envelope.request).unwrap().is_some());
     assert!(Remember::Retry.secs() > 2 * Envelope::DEADLINE_SECS);
     world.advance_secs(1);
     sweep(&mut world);
-    assert_eq!(look_up(&world.tables, &envelope).unwrap(), None);
+    assert_eq!(look_up(&world.tables, envelope.instance, &envelope.request).unwrap(), None);
     let again = Envelope { not_after: world.now, ..envelope };
     assert_eq!(world.submit(&again), Outcome::Refused(Refusal::AlreadyExists), "it runs as a new request");
 }

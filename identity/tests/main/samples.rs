@@ -36,7 +36,7 @@ use identity::name::{EmailAddress, HostName, LanguageTag, Username};
 use identity::organization::Organization;
 use identity::permission::{AdministratorRole, Area, CustomRole, Permission, Verb, Within};
 use identity::project::Project;
-use identity::project::grant::ProjectGrant;
+use identity::project::grant::{GrantedRole, GrantedRoles, ProjectGrant};
 use identity::project::role::{Role, RoleKey};
 use identity::record::{Kind, Record, Row, State};
 use identity::resource::Resource;
@@ -416,6 +416,7 @@ pub(crate) fn records() -> Vec<Sample> {
         row(&lockout()),
         row(&login()),
         row(&DomainSettings { usernames_end_with_domain: true }),
+        row(&GrantedRoles { since: vec![GrantedRole { key: RoleKey::parse("admin").unwrap(), since: NOW }] }),
         row(&Denied { expires: LATER }),
         row(&Throttle { failures: 6, until: LATER }),
         row(&Password { revision: 2, sealed: sealed(), set: NOW }),

@@ -35,7 +35,7 @@ fn in_force<T: Setting>(world: &World, tenant: &Tenant) -> (T, From) {
 
 fn set<T: Setting>(world: &mut World, tenant: &Tenant, value: T) {
     let within = Some(tenant.organization.clone());
-    world.must(&tenant.org_owner.caller(), tenant.instance, &Set { within, value });
+    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within, value });
 }
 
 fn set_for_all<T: Setting>(world: &mut World, tenant: &Tenant, value: T) {
@@ -60,7 +60,7 @@ fn an_organization_inherits_until_it_decides_and_after_a_reset_again() {
     set(&mut world, &acme, lockout(9));
     set_for_all(&mut world, &acme, lockout(20));
     assert_eq!(in_force(&world, &acme), (lockout(9), From::Organization));
-    world.must(&acme.org_owner.caller(), acme.instance, &reset::<Lockout>(Some(&acme.organization)));
+    world.must(&acme.iam_owner.caller(), acme.instance, &reset::<Lockout>(Some(&acme.organization)));
     assert_eq!(in_force(&world, &acme), (lockout(20), From::Instance));
     world.must(&acme.iam_owner.caller(), acme.instance, &reset::<Lockout>(None));
     assert_eq!(in_force(&world, &acme), (Lockout::default(), From::Default));
@@ -83,7 +83,7 @@ fn the_instances_value_collides_with_no_organizations() {
 #[test]
 fn what_changes_is_told_field_by_field_and_what_does_not_is_not() {
     let (mut world, Tenants { acme, .. }) = World::standard();
-    let (owner, instance) = (acme.org_owner.caller(), acme.instance);
+    let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
     let within = Some(acme.organization.clone());
     let told = |event: &Event| {
         assert_eq!((event.kind, &event.target), (Kind::Lockout.number(), &acme.organization));
@@ -120,17 +120,17 @@ fn what_changes_is_told_field_by_field_and_what_does_not_is_not() {
 fn nobody_sets_what_is_not_his() {
     let (mut world, Tenants { acme, globex, umbra }) = World::standard();
     let instance = acme.instance;
-    let manager = world.create_person(instance, &acme.organization, id("manager"));
-    let place = Within::Organization(acme.organization.clone());
+    let manager = world.create_person(instance, &globex.organization, id("manager"));
+    let place = Within::Organization(globex.organization.clone());
     world.appoint(instance, &manager.id, place, AdministratorRole::OrgSettingsManager);
     let its = |world: &mut World, caller: &Caller, refusal: Option<Refusal>| {
-        let within = Some(acme.organization.clone());
+        let within = Some(globex.organization.clone());
         let outcome = world.run(caller, instance, &Set { within: within.clone(), value: lockout(3) });
         assert_eq!(outcome.err(), refusal);
         assert_eq!(world.run(caller, instance, &reset::<Lockout>(within.as_ref())).err(), refusal);
     };
     its(&mut world, &manager.caller(), None);
-    for caller in [acme.project_owner.caller(), acme.user.caller(), globex.org_owner.caller()] {
+    for caller in [globex.project_owner.caller(), globex.user.caller(), acme.org_owner.caller()] {
         its(&mut world, &caller, Some(Refusal::NotPermitted));
     }
     its(&mut world, &umbra.iam_owner.caller(), Some(Refusal::CallerNotAlive));
@@ -138,6 +138,70 @@ fn nobody_sets_what_is_not_his() {
         let command = Set { within: None, value: lockout(3) };
         world.when(&caller, instance, &command).refused(Refusal::NotPermitted);
         world.when(&caller, instance, &reset::<Lockout>(None)).refused(Refusal::NotPermitted);
+    }
+}
+
+#[test]
+fn nobody_shuts_out_those_who_govern_more_by_settings_of_their_organization() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    // The owner of the instance is at home in acme.
+    let within = Some(acme.organization.clone());
+    let login = Login { password_allowed: false, ..Login::default() };
+    for caller in [acme.org_owner.caller(), globex.org_owner.caller()] {
+        let is_at_home = caller == acme.org_owner.caller();
+        let refusal = if is_at_home { Refusal::ExceedsOwn } else { Refusal::NotPermitted };
+        let command = Set { within: within.clone(), value: login.clone() };
+        world.when(&caller, instance, &command).refused(refusal);
+        let command = Set { within: within.clone(), value: lockout(3) };
+        world.when(&caller, instance, &command).refused(refusal);
+        world.when(&caller, instance, &reset::<Lockout>(within.as_ref())).refused(refusal);
+    }
+    // What shuts out nobody is for the organization to say, as it is where nobody governs more.
+    let complexity = PasswordComplexity { min_length: 14, ..PasswordComplexity::default() };
+    world.must(&acme.org_owner.caller(), instance, &Set { within, value: complexity });
+    let within = Some(globex.organization.clone());
+    world.must(&globex.org_owner.caller(), instance, &Set { within: within.clone(), value: login });
+    world.must(&globex.org_owner.caller(), instance, &Set { within, value: lockout(3) });
+}
+
+#[test]
+fn strangers_lock_nobody_without_whom_nobody_would_govern_the_instance() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    set_for_all(&mut world, &acme, lockout(3));
+    for _ in 0..2 {
+        fail(&mut world, &acme, &acme.iam_owner).unwrap();
+    }
+    let third = fail(&mut world, &acme, &acme.iam_owner).unwrap();
+    assert!(!third.is_locked(), "{third:?}");
+    world.advance_secs(QUIET_SECS);
+    // Once there is another one, he is locked like everybody.
+    world.appoint(acme.instance, &globex.user.id, Within::Instance, AdministratorRole::IamOwner);
+    assert!(fail(&mut world, &acme, &acme.iam_owner).unwrap().is_locked());
+}
+
+#[test]
+fn which_names_an_organization_may_give_is_not_its_own_to_say() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    set_for_all(&mut world, &acme, DomainSettings { usernames_end_with_domain: true });
+    let command = Set { within: Some(globex.organization.clone()), value: DomainSettings::default() };
+    world.when(&globex.org_owner.caller(), globex.instance, &command).refused(Refusal::NotPermitted);
+    let reset = reset::<DomainSettings>(Some(&globex.organization));
+    world.when(&globex.org_owner.caller(), globex.instance, &reset).refused(Refusal::NotPermitted);
+    world.must(&acme.iam_owner.caller(), acme.instance, &command);
+}
+
+#[test]
+fn lifetimes_that_would_keep_more_keys_than_there_may_be_are_unsound() {
+    let days = |active: u32, verifies: u32| Lifetimes {
+        key_active_secs: active * 86_400,
+        key_next_secs: 86_400,
+        key_verifies_secs: verifies * 86_400,
+        ..Lifetimes::default()
+    };
+    assert!(days(1, 40).check().is_ok() && days(9, 360).check().is_ok());
+    for unsound in [days(1, 41), days(9, 361)] {
+        assert_eq!(unsound.check().unwrap_err().field, "key_verifies_secs");
     }
 }
 

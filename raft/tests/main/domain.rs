@@ -56,7 +56,7 @@ async fn e11_a_repeated_request_is_answered_from_the_first_also_after_a_restart(
     let again = submit(&node, &envelope(1)).await;
     assert!(matches!(&again, Submitted::Applied { reply: second, .. } if *second == reply), "{again:?}");
     let view = node.cluster.view(Freshness::Linearizable).await.unwrap();
-    let seen = look_up(&view, &envelope(1)).unwrap().unwrap();
+    let seen = look_up(&view, envelope(1).instance, &envelope(1).request).unwrap().unwrap();
     assert_eq!((seen.index, Bytes::from(seen.reply)), (position.index, reply));
     node.stop().await;
 }

@@ -106,7 +106,19 @@ fn expected(stage: &Stage, caller: &Caller, asked: &Asked) -> Option<Say> {
     if !sees {
         return Some(Say::Absent);
     }
-    Some(done(Stage::may(role, area, verb, &place.at) || (of_noun && verb == Verb::Read), true))
+    // What the instance decides for an organization is asked for at the instance.
+    let at = if area == Area::InstanceSettings { &vec![Within::Instance] } else { &place.at };
+    // What befalls acme befalls the owner of the instance, who is at home there.
+    let befalls_all = asked.pattern.ends_with("{id}/settings/lockout")
+        || asked.pattern.ends_with("{id}/settings/login")
+        || (actor.kind == Kind::Organization
+            && of_noun
+            && (asked.method == Method::DELETE || asked.pattern.ends_with("/deactivate")));
+    let is_strongest = role.is_some_and(|(role, _)| *role == AdministratorRole::IamOwner);
+    if befalls_all && asked.method != Method::GET && !is_strongest {
+        return Some(Say::Forbidden);
+    }
+    Some(done(Stage::may(role, area, verb, at) || (of_noun && verb == Verb::Read), true))
 }
 
 /// What is put is what was got, with another name where there is one.

@@ -475,3 +475,44 @@ async fn an_id_that_looks_like_a_path_is_an_id() {
         assert_eq!(answer.body, absent, "{key}");
     }
 }
+
+#[tokio::test]
+async fn whoever_may_not_write_gets_no_place_in_the_log() {
+    let world = World::new().await;
+    let project = |name: &str| json!({ "organization": world.acme.organization, "name": name });
+    let position = async || {
+        let answer = world.get("/api/v1/users/me", &world.acme.nobody).await.expect(200);
+        answer.header("conclave-position")
+    };
+    let before = position().await;
+    let key = [("idempotency-key", "again")];
+    for caller in [&world.acme.nobody, &world.globex.org_owner] {
+        let refused = world.post("/api/v1/projects", caller, project("Trap")).await;
+        assert!(refused.status.is_client_error(), "{}", refused.body);
+        let refused = world.ask_with("POST", "/api/v1/projects", caller, &key, Some(project("Trap"))).await;
+        assert!(refused.status.is_client_error(), "{}", refused.body);
+        let items = json!({ "items": [{ "organization": world.acme.organization, "username": "x",
+            "kind": { "service": { "name": "x" } } }] });
+        let results = world.post("/api/v1/users/bulk", caller, items).await.json();
+        assert!(results["results"][0]["status"].as_u64().unwrap() >= 400, "{results}");
+    }
+    assert_eq!(position().await, before);
+    world.post("/api/v1/projects", &world.acme.org_owner, project("Shop")).await.expect(201);
+    assert_ne!(position().await, before);
+}
+
+#[tokio::test]
+async fn who_has_given_up_his_own_right_gets_the_same_reply_again() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    let mine = world.get("/api/v1/users/me", owner).await.expect(200).json()["id"].clone();
+    let entries = world.get("/api/v1/administrators?limit=100", owner).await.expect(200).json();
+    let is_his = |entry: &&Value| entry["user"] == mine;
+    let entry = entries["items"].as_array().unwrap().iter().find(is_his).unwrap()["id"].clone();
+    let path = format!("/api/v1/administrators/{}", entry.as_str().unwrap());
+    let key = [("idempotency-key", "step-down")];
+    for _ in 0..2 {
+        world.ask_with("DELETE", &path, owner, &key, None).await.expect(204);
+    }
+    world.ask("DELETE", &path, owner, None).await.expect(404);
+}

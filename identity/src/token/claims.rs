@@ -7,6 +7,7 @@ use crate::id::Id;
 use crate::name::HostName;
 use crate::organization::Organization;
 use crate::permission::MANAGEMENT_SCOPE;
+use crate::project::grant::{self, ProjectGrant};
 use crate::project::{OWN_PROJECT, Project};
 use crate::reader::{Reader, Run, optional};
 use crate::record::Record;
@@ -38,7 +39,7 @@ pub fn roles(
         wanted.insert(own.id.clone(), false);
     }
     if scope::has(scopes, scope::ALL_ROLES) {
-        for project in audience(reader, application, scopes) {
+        for project in audience(reader, application, scopes)? {
             wanted.insert(project, true);
         }
     }
@@ -56,7 +57,8 @@ pub fn roles_of_service(
     if !all && by_key(scopes).is_empty() {
         return Ok(Vec::new());
     }
-    let wanted = asked_audience(reader, scopes).into_iter().map(|project| (project, all)).collect();
+    let wanted =
+        audience_of_service(reader, account, scopes)?.into_iter().map(|project| (project, all)).collect();
     held(reader, wanted, account, scopes)
 }
 
@@ -101,24 +103,56 @@ pub enum Asserted {
     No,
 }
 
-/// The projects that an access token is meant for: the application's own and those of its scopes.
-pub fn audience(reader: &Reader<'_>, application: &Record<Application>, scopes: &[String]) -> Vec<Id> {
-    let mut projects = vec![application.parent.clone()];
-    for id in asked_audience(reader, scopes) {
-        if !projects.contains(&id) {
-            projects.push(id);
+/// The projects that an access token is meant for: the application's own, and those of its scopes that its organization
+/// owns or was granted. A token for other people's project is nothing that an application of a stranger gets by asking.
+pub fn audience(reader: &Reader<'_>, application: &Record<Application>, scopes: &[String]) -> Run<Vec<Id>> {
+    let own = reader.live::<Project>(&application.parent)?;
+    let mut projects = vec![own.id];
+    for project in asked(reader, scopes)? {
+        if !projects.contains(&project.id) && is_open_to(reader, &project, &own.parent)? {
+            projects.push(project.id);
         }
     }
-    projects
+    Ok(projects)
 }
 
-/// The projects that scopes add to an audience: those that serve in this instance, whatever else a text may say.
-pub fn asked_audience(reader: &Reader<'_>, scopes: &[String]) -> Vec<Id> {
+/// The same for a service account: of the projects of its scopes, those that its organization owns or was granted, and those
+/// in which it holds a role.
+pub fn audience_of_service(reader: &Reader<'_>, account: &Record<User>, scopes: &[String]) -> Run<Vec<Id>> {
+    let mut projects = Vec::new();
+    for project in asked(reader, scopes)? {
+        let is_meant = is_open_to(reader, &project, &account.parent)?
+            || !authorization::roles(reader, &project, account)?.is_empty();
+        if is_meant && !projects.contains(&project.id) {
+            projects.push(project.id);
+        }
+    }
+    Ok(projects)
+}
+
+/// The projects that scopes name: those that serve in this instance, whatever else a text may say.
+fn asked(reader: &Reader<'_>, scopes: &[String]) -> Run<Vec<Record<Project>>> {
     // The instance's own project goes by the name that applications know from elsewhere.
     let named = |scope: &String| match scope.as_str() {
         MANAGEMENT_SCOPE => Some(OWN_PROJECT.to_owned()),
-        other => scope::audience_of(other).map(str::to_owned),
+        other => scope::audience_of(other).filter(|id| *id != OWN_PROJECT).map(str::to_owned),
     };
     let ids = scopes.iter().filter_map(named).filter_map(|id| Id::parse(&id).ok());
-    ids.filter(|id| reader.live::<Project>(id).is_ok()).collect()
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(optional(reader.live::<Project>(&id))?);
+    }
+    Ok(found)
+}
+
+/// Whether the applications and programs of an organization may get tokens for a project. Who gets one for the instance's own
+/// was decided when its scope was granted.
+fn is_open_to(reader: &Reader<'_>, project: &Record<Project>, organization: &Id) -> Run<bool> {
+    if project.id.as_str() == OWN_PROJECT || project.parent == *organization {
+        return Ok(true);
+    }
+    match grant::of(reader, &project.id, organization)? {
+        Some(grant) => Ok(optional(reader.live::<ProjectGrant>(&grant))?.is_some()),
+        None => Ok(false),
+    }
 }

@@ -4,12 +4,13 @@ use identity::application::Application;
 use identity::authorization::Authorization;
 use identity::change::Update;
 use identity::project::Project;
+use identity::project::grant::ProjectGrant;
 use identity::project::role::{Role, RoleKey};
 use identity::record::State;
 use identity::refusal::Refusal;
 use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{Tenant, Tenants};
-use identity::token::claims::{Asserted, audience, roles};
+use identity::token::claims::{Asserted, audience, audience_of_service, roles};
 use identity::user::User;
 
 const ADMIN: &str = "urn:zitadel:iam:org:project:role:admin";
@@ -36,7 +37,40 @@ fn start() -> (World, Tenant, Tenant) {
         grant: None,
     };
     world.create(acme.instance, &id("abroad"), &globex.project, grant);
+    let grant = ProjectGrant { organization: acme.organization.clone(), roles: several([]) };
+    world.create(acme.instance, &id("open"), &globex.project, grant);
     (world, acme, globex)
+}
+
+#[test]
+fn an_application_gets_no_token_for_a_strangers_project_by_asking() {
+    let (mut world, acme, globex) = start();
+    let own = "urn:zitadel:iam:org:project:id:conclave:aud";
+    let scopes: Vec<String> = [GLOBEX, ALL, own].map(str::to_owned).into();
+    let meant = |world: &World| {
+        let reader = world.reader(acme.instance);
+        let application = reader.live::<Application>(&acme.web.id).unwrap();
+        audience(&reader, &application, &scopes).unwrap()
+    };
+    let of_service = |world: &World| {
+        let reader = world.reader(acme.instance);
+        audience_of_service(&reader, &reader.live(&acme.service.id).unwrap(), &scopes).unwrap()
+    };
+    assert_eq!(meant(&world), [acme.project.clone(), globex.project.clone()], "it was granted");
+    assert_eq!(of_service(&world), [globex.project.clone()]);
+    let off = crate::scenario::set_state::<ProjectGrant>(&id("open"), State::Inactive);
+    world.must(&globex.org_owner.caller(), acme.instance, &off);
+    assert_eq!(meant(&world), [acme.project.clone()]);
+    assert_eq!(found(&world, &acme, Asserted::No, &[ALL, GLOBEX]), ["acme-portal:viewer"]);
+    assert!(of_service(&world).is_empty());
+    // Who holds a role there was let in by its owner.
+    let role = Authorization {
+        user: acme.service.id.clone(),
+        roles: several([RoleKey::parse("viewer").unwrap()]),
+        grant: None,
+    };
+    world.create(acme.instance, &id("program"), &globex.project, role);
+    assert_eq!(of_service(&world), [globex.project]);
 }
 
 #[test]
@@ -93,7 +127,7 @@ fn an_audience_names_each_project_once() {
     let scopes: Vec<String> =
         [own, GLOBEX, GLOBEX, "urn:zitadel:iam:org:project:id:a b:aud"].map(str::to_owned).into();
     assert_eq!(
-        audience(&world.reader(acme.instance), &application, &scopes),
+        audience(&world.reader(acme.instance), &application, &scopes).unwrap(),
         [acme.project, id("globex-portal")]
     );
 }

@@ -11,7 +11,7 @@ use identity::application::TokenAlg;
 use identity::envelope::Source;
 use identity::grant::scope;
 use identity::id::{Fixed, Id};
-use identity::token::claims::{Asserted, asked_audience, audience, roles, roles_of_service};
+use identity::token::claims::{Asserted, audience, audience_of_service, roles, roles_of_service};
 use identity::token::family;
 use identity::user::User;
 use serde::Serialize;
@@ -49,7 +49,7 @@ async fn of_family(service: &Service, tenant: &Tenant, grant: FamilyGrant) -> Re
     let in_access = asserted(application.spec.access_token_roles);
     let access_roles = roles(&reader, &application, in_access, &user, &scopes)?;
     let mut meant: Vec<String> = vec![application.id.to_string()];
-    meant.extend(audience(&reader, &application, &scopes).iter().map(Id::to_string));
+    meant.extend(audience(&reader, &application, &scopes)?.iter().map(Id::to_string));
     let access = AccessToken {
         iss: tenant.issuer.clone(),
         sub: user.id.to_string(),
@@ -113,7 +113,8 @@ async fn of_service(service: &Service, tenant: &Tenant, grant: ServiceGrant) -> 
     let signer = service.signer(&view, tenant.instance, TokenAlg::Es256)?;
     let now = view.now.secs();
     let reader = view.reader(tenant.instance);
-    let meant: Vec<String> = asked_audience(&reader, &scopes).iter().map(Id::to_string).collect();
+    let meant: Vec<String> =
+        audience_of_service(&reader, &user, &scopes)?.iter().map(Id::to_string).collect();
     // Without a project it is meant for ourselves (RFC 9068 §3).
     let aud = if meant.is_empty() { Audience::One(tenant.issuer.clone()) } else { Audience::Many(meant) };
     let roles = roles_of_service(&reader, &user, &scopes)?;

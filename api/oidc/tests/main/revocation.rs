@@ -8,8 +8,10 @@ use identity::id::Id;
 use identity::name::{HostName, Name};
 use identity::organization::Organization;
 use identity::project::Project;
+use identity::project::grant::ProjectGrant;
 use identity::record::State;
 use identity::session::EndSessionOf;
+use identity::several::Several;
 use identity::user::User;
 
 /// A resource server of another organization, for which tokens are meant too: it lives on when the others are gone.
@@ -32,6 +34,9 @@ impl Observer {
             has_project_check: false,
         };
         let project = service.create(instance, &system, &organization, spec).await.unwrap();
+        let roles = Several::default();
+        let spec = ProjectGrant { organization: world.organization.clone(), roles };
+        service.create(instance, &system, &project, spec).await.unwrap();
         let spec = application(ApplicationKind::Api, ClientAuth::Basic);
         let api = service.create(instance, &system, &project, spec).await.unwrap();
         let secret = service.new_client_secret(instance, &system, &api).await.unwrap();

@@ -150,12 +150,19 @@ async fn history<T: Noun>(ask: Ask, at: crate::at::At, RawQuery(query): RawQuery
     if is_there || !is_empty { Ok(answer) } else { Err(Problem::not_found()) }
 }
 
-fn params(query: Option<&str>) -> Result<Params, Problem> {
+/// The parameters of a list of events.
+pub(crate) fn params(query: Option<&str>) -> Result<Params, Problem> {
     let known: Vec<&str> = FILTERS.iter().map(|(name, _)| *name).collect();
     Params::of(query, &known)
 }
 
-async fn page_of(ask: Ask, params: &Params, mut asked: Query, list: &str) -> Result<Answer, Problem> {
+/// A page of events, under a name that tells lists apart.
+pub(crate) async fn page_of(
+    ask: Ask,
+    params: &Params,
+    mut asked: Query,
+    list: &str,
+) -> Result<Answer, Problem> {
     let name = FILTERS.iter().filter(|(name, _)| !["limit", "cursor"].contains(name));
     let name = name.fold(list.to_owned(), |list, (name, _)| {
         format!("{list} {name}={}", params.get(name).unwrap_or_default())
@@ -255,7 +262,7 @@ fn write_lines(
     Ok(())
 }
 
-fn event(_: &mut SchemaGenerator) -> Value {
+fn event() -> Value {
     let text = json!({ "type": "string" });
     json!({
         "type": "object",
@@ -270,12 +277,16 @@ fn event(_: &mut SchemaGenerator) -> Value {
     })
 }
 
-fn page(generator: &mut SchemaGenerator) -> Value {
-    let item = event(generator);
-    json!({
+/// A page of events.
+pub(crate) fn page(generator: &mut SchemaGenerator) -> Value {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let page = json!({
         "type": "object",
-        "properties": { "items": { "type": "array", "items": item }, "next": { "type": "string" } },
+        "properties": { "items": { "type": "array", "items": reference("Event") }, "next": { "type": "string" } },
         "required": ["items"],
         "additionalProperties": false,
-    })
+    });
+    generator.definitions_mut().insert("Event".into(), event());
+    generator.definitions_mut().insert("EventPage".into(), page);
+    reference("EventPage")
 }

@@ -1,5 +1,6 @@
 //! The description of the API (OpenAPI 3.1), made of the routes themselves.
 
+use crate::events::FILTERS;
 use crate::plain::OF_LISTS;
 use crate::route::{Route, Schema};
 use schemars::SchemaGenerator;
@@ -64,7 +65,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let shared = |name: &str| json!({ "$ref": format!("#/components/parameters/{name}") });
     let mut parameters: Vec<Value> = names_in(&route.path).map(shared).collect();
     for parameter in route.query {
-        parameters.push(if OF_LISTS.contains(parameter) { shared(parameter.0) } else { in_query(parameter) });
+        let is_shared = OF_LISTS.contains(parameter) || FILTERS.contains(parameter);
+        parameters.push(if is_shared { shared(parameter.0) } else { in_query(parameter) });
     }
     parameters.push(shared("AtLeast"));
     if route.method != axum::http::Method::GET {
@@ -123,7 +125,7 @@ fn parameters() -> Value {
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
         parameters[name] = json!({ "name": name, "in": "path", "required": true, "schema": schema });
     }
-    for parameter in OF_LISTS {
+    for parameter in OF_LISTS.iter().chain(FILTERS) {
         parameters[parameter.0] = in_query(parameter);
     }
     parameters

@@ -4,12 +4,15 @@ use crate::answer::{self, Answer};
 use crate::ask::Ask;
 use crate::at::At;
 use crate::error::{Problem, internal};
+use crate::events;
 use crate::form::{object, typed};
 use crate::route::Route;
 use api_core::View;
 use axum::body::Bytes;
+use axum::extract::RawQuery;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
+use identity::audit::search;
 use identity::id::Id;
 use identity::organization::Organization;
 use identity::setting::{self, From, Reset, Set, Setting};
@@ -32,17 +35,17 @@ trait Served: Setting + JsonSchema {}
 impl<T: Setting + JsonSchema> Served for T {}
 
 fn of<T: Served>() -> Vec<Route> {
-    let mut routes = three::<T>("/api/v1/settings", "the instance", ("iam.policy", "iam.policy"), "");
+    let mut routes = routes_at::<T>("/api/v1/settings", "the instance", ("iam.policy", "iam.policy"), "");
     if T::PER_ORGANIZATION {
         let path = "/api/v1/organizations/{id}/settings";
         let areas = if T::INSTANCE_DECIDES { ("policy", "iam.policy") } else { ("policy", "policy") };
-        routes.extend(three::<T>(path, "an organization", areas, "organization_"));
+        routes.extend(routes_at::<T>(path, "an organization", areas, "organization_"));
     }
     routes
 }
 
-/// The three routes of a setting at a place, with the areas of permissions to read and to write it.
-fn three<T: Served>(under: &str, whose: &str, (read, write): (&str, &str), prefix: &str) -> Vec<Route> {
+/// The routes of a setting at a place, with the areas of permissions to read and to write it.
+fn routes_at<T: Served>(under: &str, whose: &str, (read, write): (&str, &str), prefix: &str) -> Vec<Route> {
     let (path, word) = (format!("{under}/{}", T::NAME), T::NAME.replace('-', "_"));
     let named = format!("the settings \"{}\" of {whose}", T::NAME);
     let called = |verb: &str| format!("{verb}_{prefix}{word}_settings");
@@ -59,6 +62,11 @@ fn three<T: Served>(under: &str, whose: &str, (read, write): (&str, &str), prefi
             .about(format!("Sets {named}."), format!("{write}.write"))
             .takes(crate::schema::of::<T>)
             .gives(StatusCode::OK, shown_schema::<T>),
+        Route::new(Method::GET, format!("{path}/history"), history::<T>)
+            .called(called("history_of"), "settings")
+            .about(format!("Lists who set {named}, and what they were before."), "events.read")
+            .query(events::FILTERS)
+            .gives(StatusCode::OK, events::page),
         Route::new(Method::DELETE, path, reset::<T>)
             .called(called("reset"), "settings")
             .about(format!("Lets {named} be inherited again."), format!("{write}.write")),
@@ -114,6 +122,17 @@ async fn put<T: Served>(
     // Who may set it is shown what he has set.
     let reader = view.reader(ask.tenant.instance);
     shown(&view, setting::effective::<T>(&reader, command.within.as_ref())?)
+}
+
+async fn history<T: Served>(ask: Ask, at: At, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
+    let params = events::params(query.as_deref())?;
+    let within = place(&ask, &at)?;
+    search::require_history_at(&ask.eyes(), &setting::place(within.as_ref()).1)?;
+    let mut asked = events::query_of(&params)?;
+    let target = within.unwrap_or_else(|| Id::from_number(ask.tenant.instance.0));
+    let name = format!("history {} {target}", T::NAME);
+    (asked.kind, asked.target) = (Some(T::KIND), Some(target));
+    events::page_of(ask, &params, asked, &name).await
 }
 
 async fn reset<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {

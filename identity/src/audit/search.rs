@@ -142,8 +142,12 @@ const WORK_MAX: usize = 5_000;
 
 /// Refuses a caller who sees a resource, but not what happens where it is.
 pub fn require_history<T: Resource>(reader: &Reader<'_>, eyes: &Eyes<'_>, record: &Record<T>) -> Run<()> {
-    let within = place(reader, record)?;
-    if eyes.may_read(Area::Events, &within)? { Ok(()) } else { Err(Refusal::NotPermitted.into()) }
+    require_history_at(eyes, &place(reader, record)?)
+}
+
+/// The same for a place.
+pub fn require_history_at(eyes: &Eyes<'_>, within: &Within) -> Run<()> {
+    if eyes.may_read(Area::Events, within)? { Ok(()) } else { Err(Refusal::NotPermitted.into()) }
 }
 
 /// One page of what a caller sees. What he may not see does not exist for him.

@@ -57,10 +57,10 @@ fn an_application_gets_no_token_for_a_strangers_project_by_asking() {
         audience_of_service(&reader, &reader.live(&acme.service.id).unwrap(), &scopes).unwrap()
     };
     assert_eq!(meant(&world), [acme.project.clone(), globex.project.clone()], "it was granted");
-    assert_eq!(of_service(&world), [globex.project.clone()]);
+    assert_eq!(of_service(&world), std::slice::from_ref(&globex.project));
     let off = crate::scenario::set_state::<ProjectGrant>(&id("open"), State::Inactive);
     world.must(&globex.org_owner.caller(), acme.instance, &off);
-    assert_eq!(meant(&world), [acme.project.clone()]);
+    assert_eq!(meant(&world), std::slice::from_ref(&acme.project));
     assert_eq!(found(&world, &acme, Asserted::No, &[ALL, GLOBEX]), ["acme-portal:viewer"]);
     assert!(of_service(&world).is_empty());
     // Who holds a role there was let in by its owner.

@@ -145,6 +145,17 @@ pub(crate) enum Settings {
         #[command(flatten)]
         which: Which,
     },
+    /// Show who set what, and what it was before, the newest first
+    History {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many
+        #[arg(long, value_name = "NUMBER", default_value_t = LIMIT)]
+        limit: usize,
+        /// The form of what is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
 }
 
 /// Which settings.
@@ -183,6 +194,9 @@ pub(crate) enum Audit {
         /// Only from this moment on (RFC 3339)
         #[arg(long, value_name = "MOMENT")]
         since: Option<String>,
+        /// Only before this moment (RFC 3339)
+        #[arg(long, value_name = "MOMENT", conflicts_with = "follow")]
+        until: Option<String>,
         /// How many
         #[arg(long, value_name = "NUMBER", default_value_t = 20)]
         limit: usize,

@@ -12,14 +12,15 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-const EVENTS: &str = "/api/v1/events";
+/// Where a node tells of events.
+pub(super) const EVENTS: &str = "/api/v1/events";
 /// The pause between two looks for what is new.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Carries out a command.
 pub(super) async fn run(command: Audit, surroundings: &Surroundings) -> Outcome<()> {
     match command {
-        Audit::Tail { actor, target, kind, what, organization, since, limit, follow, who, output } => {
+        Audit::Tail { actor, target, kind, what, organization, since, until, limit, follow, who, output } => {
             let wishes = [
                 ("actor", actor),
                 ("target", target),
@@ -27,6 +28,7 @@ pub(super) async fn run(command: Audit, surroundings: &Surroundings) -> Outcome<
                 ("what", what),
                 ("organization", organization),
                 ("since", since),
+                ("until", until),
             ];
             let more = wishes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
             let mut api = Api::open(&who, surroundings)?;

@@ -153,7 +153,8 @@ fn above(noun: &Noun, parent: Option<&str>) -> Outcome<Option<Address>> {
     }
 }
 
-fn told_of(above: Option<&Address>, failure: Failure) -> Failure {
+/// What an answer says of what stands above, if it is that which is not there.
+pub(super) fn told_of(above: Option<&Address>, failure: Failure) -> Failure {
     match above {
         Some(above) => above.told(failure),
         None => failure,

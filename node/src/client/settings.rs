@@ -1,10 +1,11 @@
 //! Settings of the instance and of organizations.
 
 use super::address::Address;
-use super::api::{Api, Ask};
+use super::api::{Api, Ask, Part};
 use super::nouns::noun;
+use super::resources::told_of;
 use super::surroundings::Surroundings;
-use super::{show, values};
+use super::{event, show, values};
 use crate::cli::manage::{Settings, Which};
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::say;
@@ -36,6 +37,14 @@ pub(super) async fn run(command: Settings, surroundings: &Surroundings) -> Outco
             let set = api.ask(Ask::with(Method::PUT, path, Value::Object(all))).await?;
             show::one(output, &set);
         }
+        Settings::History { which, limit, output } => {
+            let path = format!("{}/history", path(&which)?);
+            let mut api = Api::open(&which.who, surroundings)?;
+            let part = Part { limit: Some(limit), ..Part::default() };
+            let of = organization(&which)?;
+            let events = api.list(&path, part).await;
+            event::list(output, events.map_err(|failure| told_of(of.as_ref(), failure))?);
+        }
         Settings::Reset { which } => {
             let path = path(&which)?;
             let mut api = Api::open(&which.who, surroundings)?;
@@ -53,10 +62,7 @@ fn organization(which: &Which) -> Outcome<Option<Address>> {
 
 async fn asked(api: &mut Api, which: &Which, ask: Ask) -> Outcome<Value> {
     let of = organization(which)?;
-    api.ask(ask).await.map_err(|failure| match of {
-        Some(organization) => organization.told(failure),
-        None => failure,
-    })
+    api.ask(ask).await.map_err(|failure| told_of(of.as_ref(), failure))
 }
 
 fn path(which: &Which) -> Outcome<String> {

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, header};
 use http_body_util::BodyExt;
 use identity::audit::verify;
+use identity::permission::{AdministratorRole, Within};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tower::ServiceExt;
@@ -240,6 +241,34 @@ async fn a_setting_is_inherited_until_an_organization_decides_otherwise() {
     world.ask("PUT", of_acme, owner, Some(short)).await.refused(400, "invalid_body");
     world.get("/api/v1/organizations/acme/settings/lifetimes", owner).await.expect(404);
     world.get("/api/v1/settings/colours", iam).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_setting_tells_who_set_it_and_what_it_was() {
+    let world = World::new().await;
+    let (iam, owner) = (&world.acme.iam_owner, &world.acme.org_owner);
+    let (of_acme, of_instance) =
+        ("/api/v1/organizations/acme/settings/password-complexity", "/api/v1/settings/password-complexity");
+    let shown = world.get(of_acme, owner).await.expect(200).json();
+    for (path, caller, length) in [(of_instance, iam, 12), (of_acme, owner, 20), (of_acme, owner, 21)] {
+        let mut value = shown.clone();
+        value["min_length"] = length.into();
+        world.ask("PUT", path, caller, Some(value)).await.expect(200);
+    }
+    let told = async |path: &str, token: &str| {
+        let events = world.get(&format!("{path}/history"), token).await.expect(200).json();
+        let after = |event: &Value| event["changes"][0]["after"].clone();
+        events["items"].as_array().unwrap().iter().map(after).collect::<Vec<_>>()
+    };
+    assert_eq!(told(of_acme, owner).await, [json!(21), json!(20)], "not what the instance has set");
+    assert_eq!(told(of_instance, iam).await, [json!(12)]);
+    let history = |path: &str| format!("{path}/history");
+    world.get(&history(of_instance), owner).await.refused(403, "not_permitted");
+    world.get(&history(of_acme), &world.globex.org_owner).await.refused(404, "not_found");
+    let viewer = Within::Organization(world.acme.organization.clone());
+    let manager = world.appoint(&world.acme, viewer, AdministratorRole::OrgSettingsManager).await;
+    world.get(of_acme, &manager).await.expect(200);
+    world.get(&history(of_acme), &manager).await.refused(403, "not_permitted");
 }
 
 #[tokio::test]

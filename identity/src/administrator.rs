@@ -9,7 +9,7 @@ use crate::id::{Hash, Id, hex};
 use crate::label::{Label, labels};
 use crate::permission::roles::Level;
 use crate::permission::{
-    AdministratorRole, Area, ENTRIES_MAX, Powers, Verb, Within, custom_role, entries, holds, path,
+    AdministratorRole, Area, ENTRIES_MAX, Verb, Within, covers, custom_role, entries, holds, path,
 };
 use crate::reader::{Names, Reader, Run, optional};
 use crate::record::{Kind, Record, State};
@@ -148,30 +148,18 @@ impl Resource for Administrator {
     }
 
     fn indexes(&self, to: &mut Indexes<'_>) {
-        let place = match &self.within {
-            Within::Instance => {
-                to.refers(Kind::Instance, &Id::from_number(0));
-                "instance".to_owned()
-            }
-            Within::Organization(id) => {
-                to.refers(Kind::Organization, id);
-                format!("organization {id}")
-            }
-            Within::Project(id) => {
-                to.refers(Kind::Project, id);
-                format!("project {id}")
-            }
-            Within::ProjectGrant(id) => {
-                to.refers(Kind::ProjectGrant, id);
-                format!("project_grant {id}")
-            }
-        };
+        match &self.within {
+            Within::Instance => to.refers(Kind::Instance, &Id::from_number(0)),
+            Within::Organization(id) => to.refers(Kind::Organization, id),
+            Within::Project(id) => to.refers(Kind::Project, id),
+            Within::ProjectGrant(id) => to.refers(Kind::ProjectGrant, id),
+        }
         for role in &self.roles {
             if let Held::Custom(id) = role {
                 to.refers(Kind::CustomRole, id);
             }
         }
-        to.unique(Names::Administrator, &format!("{place} {}", self.user));
+        to.unique(Names::Administrator, &name_at(&self.within, &self.user));
         to.refers(Kind::User, &self.user);
     }
 
@@ -217,8 +205,7 @@ impl Resource for Administrator {
         }
         // Who takes away what he lacks would make a stronger user one whose password he may set.
         if let Some(before) = change.before
-            && optional(Powers::of(&change.reader, change.caller)?.cover(&change.reader, before))?
-                == Some(false)
+            && optional(covers(&change.reader, change.caller, before))? == Some(false)
         {
             return Err(Refusal::ExceedsOwn.into());
         }
@@ -229,6 +216,17 @@ impl Resource for Administrator {
             return Err(Refusal::LastOwner.into());
         }
         Ok(())
+    }
+}
+
+/// The name under which a user's entry at a place is unique.
+pub(crate) fn name_at(within: &Within, user: &Id) -> String {
+    // An id has no space in it.
+    match within {
+        Within::Instance => format!("instance {user}"),
+        Within::Organization(id) => format!("organization {id} {user}"),
+        Within::Project(id) => format!("project {id} {user}"),
+        Within::ProjectGrant(id) => format!("project_grant {id} {user}"),
     }
 }
 
@@ -283,15 +281,14 @@ pub(crate) fn own(tx: &mut Tx<'_, '_>, area: Area, within: Within, role: Adminis
 
 /// Refuses a caller who lacks any permission that the entry gives.
 fn require_all_of(reader: &Reader<'_>, caller: &Caller, entry: &Administrator) -> Run<()> {
-    if Powers::of(reader, caller)?.cover(reader, entry)? { Ok(()) } else { Err(Refusal::ExceedsOwn.into()) }
+    if covers(reader, caller, entry)? { Ok(()) } else { Err(Refusal::ExceedsOwn.into()) }
 }
 
 /// Refuses a caller who lacks any permission that a user holds: who sets his password or secret can act as him.
 pub fn require_all_of_user(reader: &Reader<'_>, caller: &Caller, user: &Id) -> Run<()> {
-    let powers = Powers::of(reader, caller)?;
     for entry in entries(reader, user)? {
         // What governs a deleted place governs nothing.
-        if optional(powers.cover(reader, &entry))? == Some(false) {
+        if optional(covers(reader, caller, &entry))? == Some(false) {
             return Err(Refusal::ExceedsOwn.into());
         }
     }
@@ -301,11 +298,10 @@ pub fn require_all_of_user(reader: &Reader<'_>, caller: &Caller, user: &Id) -> R
 /// Refuses a caller who lacks any permission that somebody of an organization holds at the instance: what befalls the
 /// organization befalls him.
 pub fn require_all_of_home(reader: &Reader<'_>, caller: &Caller, organization: &Id) -> Run<()> {
-    let powers = Powers::of(reader, caller)?;
     for id in of_instance(reader)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
             && reader.find::<User>(&entry.spec.user)?.is_some_and(|user| user.parent == *organization)
-            && !powers.cover(reader, &entry.spec)?
+            && !covers(reader, caller, &entry.spec)?
         {
             return Err(Refusal::ExceedsOwn.into());
         }

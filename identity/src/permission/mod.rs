@@ -4,13 +4,13 @@ pub mod area;
 pub mod custom_role;
 pub mod roles;
 
-use crate::administrator::{Administrator, Held};
+use crate::administrator::{Administrator, Held, name_at};
 use crate::envelope::{Caller, Subject, Via};
 use crate::id::Id;
 use crate::organization::Organization;
 use crate::project::Project;
 use crate::project::grant::ProjectGrant;
-use crate::reader::{Reader, Run};
+use crate::reader::{Names, Reader, Run};
 use crate::record::{Kind, State};
 use crate::refusal::Refusal;
 use minicbor::{Decode, Encode};
@@ -69,9 +69,10 @@ pub fn holds(reader: &Reader<'_>, caller: &Caller, area: Area, verb: Verb, withi
         Governor::Anyone => Ok(true),
         Governor::Nobody => Ok(false),
         Governor::User(user) => {
-            let path = path(reader, within)?;
-            for entry in entries(reader, user)? {
-                if path.contains(&entry.within) && allows(reader, &entry, area, verb)? {
+            for within in path(reader, within)? {
+                if let Some(entry) = entry_at(reader, user, &within)?
+                    && allows(reader, &entry, area, verb)?
+                {
                     return Ok(true);
                 }
             }
@@ -134,39 +135,23 @@ pub fn allows(reader: &Reader<'_>, entry: &Administrator, area: Area, verb: Verb
     Ok(false)
 }
 
-/// All that a caller may do, read once: for who is compared with others permission by permission.
-pub struct Powers {
-    is_anyone: bool,
-    held: Vec<(Within, BTreeSet<Permission>)>,
-}
-
-impl Powers {
-    /// The powers of a caller.
-    pub fn of(reader: &Reader<'_>, caller: &Caller) -> Run<Powers> {
-        let mut powers = Powers { is_anyone: governor(caller) == Governor::Anyone, held: Vec::new() };
-        if let Governor::User(user) = governor(caller) {
-            for entry in entries(reader, user)? {
-                let given = given_by(reader, &entry)?;
-                powers.held.push((entry.within, given));
-            }
+/// Whether a caller may do all that an entry gives. A place that is deleted is refused as not found.
+pub fn covers(reader: &Reader<'_>, caller: &Caller, entry: &Administrator) -> Run<bool> {
+    let user = match governor(caller) {
+        Governor::Anyone => return Ok(true),
+        Governor::Nobody => None,
+        Governor::User(user) => Some(user),
+    };
+    let mut lacking = given_by(reader, entry)?;
+    for within in path(reader, &entry.within)? {
+        if let Some(user) = user
+            && let Some(held) = entry_at(reader, user, &within)?
+        {
+            let given = given_by(reader, &held)?;
+            lacking.retain(|permission| !given.contains(permission));
         }
-        Ok(powers)
     }
-
-    /// Whether they are at least what an entry gives. A place that is deleted is refused as not found.
-    pub fn cover(&self, reader: &Reader<'_>, entry: &Administrator) -> Run<bool> {
-        if self.is_anyone {
-            return Ok(true);
-        }
-        let path = path(reader, &entry.within)?;
-        let mut lacking = given_by(reader, entry)?;
-        for (within, given) in &self.held {
-            if path.contains(within) {
-                lacking.retain(|permission| !given.contains(permission));
-            }
-        }
-        Ok(lacking.is_empty())
-    }
+    Ok(lacking.is_empty())
 }
 
 /// All that an entry gives at its place.
@@ -184,6 +169,14 @@ fn given_by(reader: &Reader<'_>, entry: &Administrator) -> Run<BTreeSet<Permissi
         }
     }
     Ok(given)
+}
+
+/// A user's administrator entry at a place, if it serves: however many others he has, it is found by its name.
+fn entry_at(reader: &Reader<'_>, user: &Id, within: &Within) -> Run<Option<Administrator>> {
+    let Some(id) = reader.named(Names::Administrator, &name_at(within, user))? else { return Ok(None) };
+    let record = reader.find::<Administrator>(&id)?.filter(|record| record.state == State::Active);
+    // An index row that was left behind must make nobody of another's entry.
+    Ok(record.map(|record| record.spec).filter(|entry| entry.user == *user && entry.within == *within))
 }
 
 /// A user's administrator entries.

@@ -76,8 +76,9 @@ fn routes_at<T: Served>(under: &str, whose: &str, (read, write): (&str, &str), p
 fn shown_schema<T: Served>(generator: &mut SchemaGenerator) -> Value {
     let mut schema = crate::schema::of::<T>(generator);
     schema["properties"]["from"] = json!({ "enum": ["default", "instance", "organization"] });
+    schema["properties"]["revision"] = json!({ "type": "integer", "minimum": 0 });
     if let Some(required) = schema["required"].as_array_mut() {
-        required.push("from".into());
+        required.extend(["from".into(), "revision".into()]);
     }
     schema
 }
@@ -99,7 +100,9 @@ async fn get<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {
 fn shown<T: Served>(view: &View, (value, from): (T, From)) -> Result<Answer, Problem> {
     let mut body = serde_json::to_value(&value).map_err(internal)?;
     body["from"] = serde_json::to_value(from).map_err(internal)?;
-    Ok(answer::read(view, body))
+    let revision = setting::tag(&value);
+    body["revision"] = revision.into();
+    Ok(answer::read(view, body).tagged(revision))
 }
 
 async fn put<T: Served>(
@@ -109,14 +112,15 @@ async fn put<T: Served>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Answer, Problem> {
     let body = body?;
-    ask.require_no_tag()?;
     let within = place(&ask, &at)?;
     let mut members = object(&headers, &body)?;
-    // An answer says it; sent back, it means nothing.
-    members.remove("from");
+    // An answer says them; sent back, they mean nothing.
+    for name in ["from", "revision"] {
+        members.remove(name);
+    }
     let value = typed::<T>(members)?;
     value.check().map_err(|unsound| Problem::field(unsound.field, unsound.reason))?;
-    let command = Set { within, value };
+    let command = Set { within, value, expected: ask.if_match() };
     let done = ask.submit(&command, &body).await?;
     let view = ask.after(done.position).await?;
     // Who may set it is shown what he has set.

@@ -14,9 +14,9 @@ pub mod password_complexity;
 use crate::administrator::require_all_of_home;
 use crate::change::differing;
 use crate::command::{Access, Command};
-use crate::encoding::decode_row;
+use crate::encoding::{decode_row, encode};
 use crate::event::{Field, Value, What};
-use crate::id::{Id, InstanceId, SYSTEM};
+use crate::id::{Hash, Id, InstanceId, SYSTEM};
 use crate::keys::{Key, Space};
 use crate::label::Label;
 use crate::organization::Organization;
@@ -108,6 +108,12 @@ pub fn effective<T: Setting>(reader: &Reader<'_>, organization: Option<&Id>) -> 
     })
 }
 
+/// What tells values from others, where resources have a revision: 1 to 15 digits, which every reader of JSON can hold.
+pub fn tag<T: Setting>(value: &T) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = Hash::of(&encode(value)).0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]) % 1_000_000_000_000_000
+}
+
 /// The permission area and the place of an organization's settings, or of the instance's: asked to read and to write.
 pub fn place(organization: Option<&Id>) -> (Area, Within) {
     match organization {
@@ -135,6 +141,9 @@ pub struct Set<T> {
     /// All its values.
     #[n(1)]
     pub value: T,
+    /// The tag of the values in force that the caller has read; `None` to overwrite whatever is there.
+    #[n(2)]
+    pub expected: Option<u64>,
 }
 
 /// Forgets what an organization, or the instance, has set: it inherits again.
@@ -166,6 +175,11 @@ impl<T: Setting> Command for Set<T> {
         self.value.check().map_err(|_| Refusal::InvalidSpec)?;
         let within = self.within.as_ref();
         require_all_concerned::<T>(tx, within)?;
+        if let Some(expected) = self.expected
+            && expected != tag(&effective::<T>(&tx.reader(), within)?.0)
+        {
+            return Err(Refusal::RevisionChanged.into());
+        }
         let before = own::<T>(&tx.reader(), within)?;
         if before.as_ref() == Some(&self.value) {
             return Ok(());

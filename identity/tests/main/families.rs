@@ -219,7 +219,11 @@ fn a_family_ends_when_nobody_uses_it_and_at_its_absolute_lifetime_however_often_
         refresh_absolute_secs: days(5),
         ..Lifetimes::default()
     };
-    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within: None, value: lifetimes });
+    world.must(
+        &tenant.iam_owner.caller(),
+        tenant.instance,
+        &Set { within: None, value: lifetimes, expected: None },
+    );
     let mut person = tenant.user.clone();
     world.renew(tenant.instance, &mut person);
     tenant.user = person;

@@ -23,7 +23,11 @@ fn start() -> (World, Tenant) {
         key_verifies_secs: 4,
         ..Lifetimes::default()
     };
-    world.must(&acme.iam_owner.caller(), acme.instance, &Set { within: None, value: lifetimes });
+    world.must(
+        &acme.iam_owner.caller(),
+        acme.instance,
+        &Set { within: None, value: lifetimes, expected: None },
+    );
     (world, acme)
 }
 
@@ -113,7 +117,11 @@ fn keys_that_no_sweep_takes_are_bounded() {
     let (mut world, acme) = start();
     let lifetimes =
         Lifetimes { key_active_secs: 60, key_next_secs: 60, key_verifies_secs: 2400, ..Lifetimes::default() };
-    world.must(&acme.iam_owner.caller(), acme.instance, &Set { within: None, value: lifetimes });
+    world.must(
+        &acme.iam_owner.caller(),
+        acme.instance,
+        &Set { within: None, value: lifetimes, expected: None },
+    );
     let mut refused = None;
     for _ in 0..300 {
         if due(&world.reader(acme.instance), TokenAlg::Es256).unwrap().is_some() {

@@ -237,8 +237,10 @@ fn changes<T: Resource>(spec: T, birth: T::Birth) -> Vec<Sample> {
 /// What an organization may set is set for one, the rest for the instance.
 fn setting<T: Setting>(value: T) -> [Sample; 2] {
     let within = T::PER_ORGANIZATION.then(|| id("acme"));
-    let mut samples =
-        [command(&Set { within: within.clone(), value }), command(&Reset { within, of: PhantomData::<T> })];
+    let mut samples = [
+        command(&Set { within: within.clone(), value, expected: Some(7) }),
+        command(&Reset { within, of: PhantomData::<T> }),
+    ];
     for sample in &mut samples {
         sample.name = format!("{} {}", sample.name, T::NAME.replace('-', " "));
     }

@@ -101,7 +101,7 @@ fn resources(world: &mut World, acme: &Tenant, globex: &Tenant) {
     settings(world, &owner, acme);
     let lifetimes =
         Lifetimes { key_active_secs: 60, key_next_secs: 20, key_verifies_secs: 900, ..Lifetimes::default() };
-    world.must(&owner, instance, &Set { within: None, value: lifetimes });
+    world.must(&owner, instance, &Set { within: None, value: lifetimes, expected: None });
 
     let organization = |text: &str| Organization {
         name: name(text),
@@ -201,7 +201,11 @@ fn setting<T: Setting>(world: &mut World, owner: &Caller, acme: &Tenant) {
     let mut places = vec![None];
     places.extend(T::PER_ORGANIZATION.then(|| Some(acme.organization.clone())));
     for within in &places {
-        world.must(owner, acme.instance, &Set { within: within.clone(), value: T::default() });
+        world.must(
+            owner,
+            acme.instance,
+            &Set { within: within.clone(), value: T::default(), expected: None },
+        );
     }
     for within in places {
         world.must(owner, acme.instance, &Reset { within, of: PhantomData::<T> });

@@ -211,7 +211,7 @@ fn who_was_locked_by_wrong_passwords_loses_his_sessions_when_an_administrator_lo
     let (mut world, acme, _) = start();
     let instance = acme.instance;
     let value = Lockout { password_attempts_max: 3 };
-    world.must(&Caller::system(), instance, &Set { within: None, value });
+    world.must(&Caller::system(), instance, &Set { within: None, value, expected: None });
     for _ in 0..3 {
         fail(&mut world, &acme).unwrap();
     }
@@ -290,10 +290,10 @@ fn lifetimes_that_contradict_each_other_are_refused() {
     ];
     for (field, lifetimes) in cases {
         assert_eq!(lifetimes.check().unwrap_err().field, field);
-        let command = Set { within: None, value: lifetimes };
+        let command = Set { within: None, value: lifetimes, expected: None };
         world.when(&acme.iam_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
     }
-    let command = Set { within: None, value: good };
+    let command = Set { within: None, value: good, expected: None };
     world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::NotPermitted);
     world.when(&acme.iam_owner.caller(), acme.instance, &command).told(&[What::Changed]);
 }

@@ -35,11 +35,11 @@ fn in_force<T: Setting>(world: &World, tenant: &Tenant) -> (T, From) {
 
 fn set<T: Setting>(world: &mut World, tenant: &Tenant, value: T) {
     let within = Some(tenant.organization.clone());
-    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within, value });
+    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within, value, expected: None });
 }
 
 fn set_for_all<T: Setting>(world: &mut World, tenant: &Tenant, value: T) {
-    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within: None, value });
+    world.must(&tenant.iam_owner.caller(), tenant.instance, &Set { within: None, value, expected: None });
 }
 
 fn reset<T: Setting>(within: Option<&Id>) -> Reset<T> {
@@ -73,7 +73,7 @@ fn the_instances_value_collides_with_no_organizations() {
     for (at, text) in ["instance", "1", "*"].into_iter().enumerate() {
         let domain = HostName::parse(&format!("host{at}.example")).unwrap();
         world.create(acme.instance, &id(text), &root, Organization { name: name("x"), domain });
-        let command = Set { within: Some(id(text)), value: lockout(7) };
+        let command = Set { within: Some(id(text)), value: lockout(7), expected: None };
         world.must(&acme.iam_owner.caller(), acme.instance, &command);
         let found = effective::<Lockout>(&world.reader(acme.instance), None).unwrap();
         assert_eq!(found, (Lockout::default(), From::Default), "{text}");
@@ -93,12 +93,13 @@ fn what_changes_is_told_field_by_field_and_what_does_not_is_not() {
     let value = |number: u8| Some(Value::plain(&[number]));
     let field = |before, after| vec![Field { number: 0, before, after }];
 
-    let command = Set { within: within.clone(), value: lockout(3) };
+    let command = Set { within: within.clone(), value: lockout(3), expected: None };
     let then = world.when(&owner, instance, &command);
     assert_eq!(told(&then.events[0]), field(None, value(3)));
     then.told(&[What::Changed]);
     world.when(&owner, instance, &command).told(&[]);
-    let then = world.when(&owner, instance, &Set { within: within.clone(), value: lockout(5) });
+    let then =
+        world.when(&owner, instance, &Set { within: within.clone(), value: lockout(5), expected: None });
     assert_eq!(told(&then.events[0]), field(value(3), value(5)));
     then.told(&[What::Changed]);
     let then = world.when(&owner, instance, &reset::<Lockout>(within.as_ref()));
@@ -108,7 +109,7 @@ fn what_changes_is_told_field_by_field_and_what_does_not_is_not() {
 
     let lifetimes = Lifetimes { code_secs: 30, ..Lifetimes::default() };
     set_for_all(&mut world, &acme, lifetimes.clone());
-    let command = Set { within: None, value: Lifetimes { code_secs: 20, ..lifetimes } };
+    let command = Set { within: None, value: Lifetimes { code_secs: 20, ..lifetimes }, expected: None };
     let then = world.when(&acme.iam_owner.caller(), instance, &command);
     let event = then.events[0].clone();
     assert_eq!((event.target, event.organization), (Id::from_number(1), None));
@@ -125,7 +126,8 @@ fn nobody_sets_what_is_not_his() {
     world.appoint(instance, &manager.id, place, AdministratorRole::OrgSettingsManager);
     let its = |world: &mut World, caller: &Caller, refusal: Option<Refusal>| {
         let within = Some(globex.organization.clone());
-        let outcome = world.run(caller, instance, &Set { within: within.clone(), value: lockout(3) });
+        let outcome =
+            world.run(caller, instance, &Set { within: within.clone(), value: lockout(3), expected: None });
         assert_eq!(outcome.err(), refusal);
         assert_eq!(world.run(caller, instance, &reset::<Lockout>(within.as_ref())).err(), refusal);
     };
@@ -135,7 +137,7 @@ fn nobody_sets_what_is_not_his() {
     }
     its(&mut world, &umbra.iam_owner.caller(), Some(Refusal::CallerNotAlive));
     for caller in [manager.caller(), acme.org_owner.caller(), Caller::nobody()] {
-        let command = Set { within: None, value: lockout(3) };
+        let command = Set { within: None, value: lockout(3), expected: None };
         world.when(&caller, instance, &command).refused(Refusal::NotPermitted);
         world.when(&caller, instance, &reset::<Lockout>(None)).refused(Refusal::NotPermitted);
     }
@@ -151,18 +153,22 @@ fn nobody_shuts_out_those_who_govern_more_by_settings_of_their_organization() {
     for caller in [acme.org_owner.caller(), globex.org_owner.caller()] {
         let is_at_home = caller == acme.org_owner.caller();
         let refusal = if is_at_home { Refusal::ExceedsOwn } else { Refusal::NotPermitted };
-        let command = Set { within: within.clone(), value: login.clone() };
+        let command = Set { within: within.clone(), value: login.clone(), expected: None };
         world.when(&caller, instance, &command).refused(refusal);
-        let command = Set { within: within.clone(), value: lockout(3) };
+        let command = Set { within: within.clone(), value: lockout(3), expected: None };
         world.when(&caller, instance, &command).refused(refusal);
         world.when(&caller, instance, &reset::<Lockout>(within.as_ref())).refused(refusal);
     }
     // What shuts out nobody is for the organization to say, as it is where nobody governs more.
     let complexity = PasswordComplexity { min_length: 14, ..PasswordComplexity::default() };
-    world.must(&acme.org_owner.caller(), instance, &Set { within, value: complexity });
+    world.must(&acme.org_owner.caller(), instance, &Set { within, value: complexity, expected: None });
     let within = Some(globex.organization.clone());
-    world.must(&globex.org_owner.caller(), instance, &Set { within: within.clone(), value: login });
-    world.must(&globex.org_owner.caller(), instance, &Set { within, value: lockout(3) });
+    world.must(
+        &globex.org_owner.caller(),
+        instance,
+        &Set { within: within.clone(), value: login, expected: None },
+    );
+    world.must(&globex.org_owner.caller(), instance, &Set { within, value: lockout(3), expected: None });
 }
 
 #[test]
@@ -184,7 +190,8 @@ fn strangers_lock_nobody_without_whom_nobody_would_govern_the_instance() {
 fn which_names_an_organization_may_give_is_not_its_own_to_say() {
     let (mut world, Tenants { acme, globex, .. }) = World::standard();
     set_for_all(&mut world, &acme, DomainSettings { usernames_end_with_domain: true });
-    let command = Set { within: Some(globex.organization.clone()), value: DomainSettings::default() };
+    let command =
+        Set { within: Some(globex.organization.clone()), value: DomainSettings::default(), expected: None };
     world.when(&globex.org_owner.caller(), globex.instance, &command).refused(Refusal::NotPermitted);
     let reset = reset::<DomainSettings>(Some(&globex.organization));
     world.when(&globex.org_owner.caller(), globex.instance, &reset).refused(Refusal::NotPermitted);
@@ -211,15 +218,15 @@ fn nothing_is_set_where_it_has_no_place() {
     let (owner, system) = (acme.iam_owner.caller(), Caller::system());
     let not_found = Refusal::NotFound;
     let within = Some(acme.organization.clone());
-    let command = Set { within: within.clone(), value: Lifetimes::default() };
+    let command = Set { within: within.clone(), value: Lifetimes::default(), expected: None };
     world.when(&owner, acme.instance, &command).refused(not_found);
     world.when(&owner, acme.instance, &reset::<Lifetimes>(within.as_ref())).refused(not_found);
     for strange in [id("nobody"), umbra.organization.clone()] {
-        let command = Set { within: Some(strange), value: lockout(3) };
+        let command = Set { within: Some(strange), value: lockout(3), expected: None };
         world.when(&owner, acme.instance, &command).refused(not_found);
     }
-    world.when(&system, SYSTEM, &Set { within: None, value: lockout(3) }).refused(not_found);
-    let unsound = Set { within, value: lockout(101) };
+    world.when(&system, SYSTEM, &Set { within: None, value: lockout(3), expected: None }).refused(not_found);
+    let unsound = Set { within, value: lockout(101), expected: None };
     world.when(&owner, acme.instance, &unsound).refused(Refusal::InvalidSpec);
 }
 
@@ -229,7 +236,7 @@ fn a_deleted_organization_leaves_no_settings_to_the_next_of_its_id() {
     set(&mut world, &globex, lockout(3));
     let (owner, instance) = (acme.iam_owner.caller(), acme.instance);
     world.must(&owner, instance, &delete::<Organization>(&globex.organization));
-    let command = Set { within: Some(globex.organization.clone()), value: lockout(4) };
+    let command = Set { within: Some(globex.organization.clone()), value: lockout(4), expected: None };
     world.when(&owner, instance, &command).refused(Refusal::NotFound);
     world.must(&Caller::system(), instance, &Sweep { limit: 2000 });
     let (id, parent) = (globex.organization.clone(), Id::from_number(instance.0));
@@ -280,7 +287,7 @@ fn an_account_is_locked_until_an_administrator_unlocks_it() {
     }
     assert_eq!(fail(&mut world, &acme, &acme.user).unwrap(), Throttle { failures: 3, until: Timestamp::END });
     // A longer leash does not let go of whom the shorter one holds.
-    let command = Set { within: Some(acme.organization.clone()), value: lockout(0) };
+    let command = Set { within: Some(acme.organization.clone()), value: lockout(0), expected: None };
     world.must(&Caller::system(), acme.instance, &command);
     world.advance_secs(10 * 365 * 86_400);
     assert_eq!(fail(&mut world, &acme, &acme.user), Err(Refusal::Locked));
@@ -355,7 +362,7 @@ fn a_length_that_nobody_or_everybody_reaches_is_refused() {
     let (mut world, Tenants { acme, .. }) = World::standard();
     for (min_length, sound) in [(0, false), (1, true), (72, true), (73, false), (u32::MAX, false)] {
         let value = PasswordComplexity { min_length, ..PasswordComplexity::default() };
-        let command = Set { within: Some(acme.organization.clone()), value };
+        let command = Set { within: Some(acme.organization.clone()), value, expected: None };
         let outcome = world.run(&acme.org_owner.caller(), acme.instance, &command);
         assert_eq!(outcome, if sound { Ok(()) } else { Err(Refusal::InvalidSpec) }, "{min_length}");
     }
@@ -438,7 +445,7 @@ fn a_session_ends_with_its_proof_or_its_own_lifetime_whichever_is_sooner() {
     assert_eq!(started(&mut world, &acme), usual);
     for password_check_secs in [0, 400 * 86_400 + 1] {
         let value = Login { password_check_secs, ..Login::default() };
-        let command = Set { within: Some(acme.organization.clone()), value };
+        let command = Set { within: Some(acme.organization.clone()), value, expected: None };
         world.when(&acme.org_owner.caller(), acme.instance, &command).refused(Refusal::InvalidSpec);
     }
 }

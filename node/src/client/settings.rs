@@ -33,8 +33,10 @@ pub(super) async fn run(command: Settings, surroundings: &Surroundings) -> Outco
                 Value::Object(all) => all,
                 _ => return Err(Failure::other("the node gave settings without values")),
             };
+            let revision = all.remove("revision").and_then(|revision| revision.as_u64());
             all.extend(given);
-            let set = api.ask(Ask::with(Method::PUT, path, Value::Object(all))).await?;
+            // Somebody may be changing another value of it.
+            let set = api.ask(Ask::with(Method::PUT, path, Value::Object(all)).at(revision)).await?;
             show::one(output, &set);
         }
         Settings::History { which, limit, output } => {

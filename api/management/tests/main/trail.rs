@@ -244,6 +244,30 @@ async fn a_setting_is_inherited_until_an_organization_decides_otherwise() {
 }
 
 #[tokio::test]
+async fn of_two_who_change_a_setting_neither_undoes_what_the_other_did() {
+    let world = World::new().await;
+    let owner = &world.acme.iam_owner;
+    let path = "/api/v1/organizations/acme/settings/login";
+    let read = world.get(path, owner).await.expect(200);
+    let tag = read.header("etag");
+    assert_eq!(tag, format!("\"{}\"", read.json()["revision"]));
+    let with = |name: &str, value: Value| {
+        let mut values = read.json();
+        values[name] = value;
+        Some(values)
+    };
+    let seen = [("if-match", tag.as_str())];
+    let send = async |body| world.ask_with("PUT", path, owner, &seen, body).await;
+    send(with("password_check_secs", json!(3600))).await.expect(200);
+    send(with("password_allowed", json!(true))).await.refused(412, "revision_changed");
+    let now = world.get(path, owner).await.expect(200);
+    assert_eq!(now.json()["password_check_secs"], 3600);
+    let tag = now.header("etag");
+    let seen = [("if-match", tag.as_str())];
+    world.ask_with("PUT", path, owner, &seen, Some(now.json())).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_setting_tells_who_set_it_and_what_it_was() {
     let world = World::new().await;
     let (iam, owner) = (&world.acme.iam_owner, &world.acme.org_owner);

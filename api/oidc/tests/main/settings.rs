@@ -19,7 +19,7 @@ use identity::setting::password_complexity::{PasswordComplexity, Unmet};
 use identity::setting::{Set, Setting};
 
 async fn set<T: Setting>(world: &World, value: T) {
-    world.submit(Set { within: Some(world.organization.clone()), value }).await;
+    world.submit(Set { within: Some(world.organization.clone()), value, expected: None }).await;
 }
 
 #[tokio::test]
@@ -127,7 +127,13 @@ async fn where_passwords_are_not_allowed_the_page_says_so_to_every_name() {
 #[tokio::test]
 async fn at_an_application_of_others_people_without_passwords_look_like_nobody() {
     let world = World::new().await;
-    world.submit(Set { within: None, value: Login { password_allowed: false, ..Login::default() } }).await;
+    world
+        .submit(Set {
+            within: None,
+            value: Login { password_allowed: false, ..Login::default() },
+            expected: None,
+        })
+        .await;
     set(&world, Login::default()).await;
     let root = Id::from_number(world.instance.0);
     let domain = HostName::parse("globex.example").unwrap();

@@ -60,7 +60,7 @@ impl World {
     pub async fn set_lifetimes(&self, change: impl FnOnce(&mut Lifetimes)) {
         let mut lifetimes = lifetimes::of(&self.view().await.reader(self.instance)).unwrap();
         change(&mut lifetimes);
-        self.submit(Set { within: None, value: lifetimes }).await;
+        self.submit(Set { within: None, value: lifetimes, expected: None }).await;
     }
 
     pub async fn set_password(&self, user: &Id, password: &str) {

@@ -60,6 +60,9 @@ pub struct SetState<T: Resource> {
     pub id: Id,
     /// On or off; [`State::Deleted`] is refused, [`Delete`] does that.
     pub state: State,
+    /// The revision that the caller has read, if he cares. What is as it is asked to be was switched before, perhaps by
+    /// this request, and is not refused (RFC 9110 §13.1.1).
+    pub revision: Option<u64>,
     /// The kind.
     pub of: std::marker::PhantomData<T>,
 }
@@ -96,7 +99,7 @@ macro_rules! body {
 }
 body!(Create [4] id, parent, spec, birth;);
 body!(Update [3] id, revision, spec;);
-body!(SetState [2] id, state; of = std::marker::PhantomData);
+body!(SetState [3] id, state, revision; of = std::marker::PhantomData);
 body!(Delete [2] id, revision; of = std::marker::PhantomData);
 
 fn access_to<T: Resource>(reader: &Reader<'_>, id: &Id, verb: Verb) -> Run<Access> {
@@ -206,6 +209,7 @@ impl<T: Resource> Command for SetState<T> {
         if record.state == self.state {
             return Ok(Saved { id: record.id, revision: record.revision });
         }
+        require_revision(&record, self.revision)?;
         let caller = tx.caller.clone();
         let on = |state: State| (state == State::Active).then_some(&record.spec);
         let change = Change {
@@ -305,10 +309,15 @@ pub(crate) fn remove<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Ru
 
 fn at_revision<T: Resource>(tx: &Tx<'_, '_>, id: &Id, revision: Option<u64>) -> Run<Record<T>> {
     let record = tx.reader().existing::<T>(id)?;
-    if revision.is_some_and(|expected| expected != record.revision) {
-        return Err(Refusal::RevisionChanged.into());
-    }
+    require_revision(&record, revision)?;
     Ok(record)
+}
+
+fn require_revision<T>(record: &Record<T>, revision: Option<u64>) -> Result<(), Refusal> {
+    match revision {
+        Some(expected) if expected != record.revision => Err(Refusal::RevisionChanged),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Brings the indexes from what `before` declares to what the record declares now.

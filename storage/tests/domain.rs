@@ -134,7 +134,8 @@ fn happen(world: &mut World, tenant: &Tenant, what: &Happening) {
         }
         Happening::SwitchUser(which, on) => {
             let state = if *on { On::Active } else { On::Inactive };
-            let switch = SetState::<User> { id: numbered("user", *which), state, of: PhantomData };
+            let switch =
+                SetState::<User> { id: numbered("user", *which), state, revision: None, of: PhantomData };
             let _ = world.run(&system, instance, &switch);
         }
         Happening::DeleteUser(which) => {

@@ -358,10 +358,7 @@ async fn deactivate<T: Noun>(ask: Ask, at: At) -> Result<Answer, Problem> {
 
 async fn switch<T: Noun>(ask: Ask, at: At, state: State) -> Result<Answer, Problem> {
     let record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
-    // What is as it is asked to be has been switched before, perhaps by this request (RFC 9110 §13.1.1).
-    if record.state != state {
-        ask.require_revision(record.revision)?;
-    }
-    let saved = ask.submit(&SetState::<T> { id: record.id, state, of: PhantomData }, b"").await?;
+    let command = SetState::<T> { id: record.id, state, revision: ask.if_match(), of: PhantomData };
+    let saved = ask.submit(&command, b"").await?;
     after_change::<T>(&ask, saved).await
 }

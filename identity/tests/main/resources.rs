@@ -53,10 +53,17 @@ fn a_change_needs_the_revision_that_was_read() {
     world.when(&owner, instance, &update(None, "y")).told(&[What::Changed]);
     let unchanged = world.when(&owner, instance, &update(Some(3), "y")).told(&[]);
     assert_eq!(unchanged.revision, 3, "nothing to change, nothing to tell");
+    let mut switch = set_state::<Project>(&acme.project, State::Inactive);
+    switch.revision = Some(2);
+    world.when(&owner, instance, &switch).refused(Refusal::RevisionChanged);
+    switch.revision = Some(3);
+    world.when(&owner, instance, &switch).told(&[What::StateSet]);
+    world.when(&owner, instance, &switch).told(&[]);
+    world.must(&owner, instance, &set_state::<Project>(&acme.project, State::Active));
     let mut command = delete::<Project>(&acme.project);
     command.revision = Some(2);
     world.when(&owner, instance, &command).refused(Refusal::RevisionChanged);
-    command.revision = Some(3);
+    command.revision = Some(5);
     world.when(&owner, instance, &command).told(&[What::Deleted]);
 }
 

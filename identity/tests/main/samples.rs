@@ -224,7 +224,7 @@ fn changes<T: Resource>(spec: T, birth: T::Birth) -> Vec<Sample> {
     let (of, revision) = (PhantomData::<T>, Some(4));
     let mut samples = vec![
         command(&Update { id: id.clone(), revision, spec: spec.clone() }),
-        command(&SetState { id: id.clone(), state: State::Inactive, of }),
+        command(&SetState { id: id.clone(), state: State::Inactive, revision: Some(7), of }),
         command(&Delete { id: id.clone(), revision, of }),
         command(&Create { id: id.clone(), parent: Id::from_number(1), spec, birth }),
     ];

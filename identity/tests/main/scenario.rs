@@ -298,5 +298,5 @@ pub(crate) fn delete<T: Resource>(id: &Id) -> Delete<T> {
 
 /// Switches a resource on or off.
 pub(crate) fn set_state<T: Resource>(id: &Id, state: State) -> SetState<T> {
-    SetState { id: id.clone(), state, of: PhantomData }
+    SetState { id: id.clone(), state, revision: None, of: PhantomData }
 }

@@ -80,7 +80,7 @@ pub(super) async fn switch(Shared(admin): Shared<Admin>, Json(asked): Json<Switc
 
 async fn set<T: Resource>(hands: &Hands, asked: &Switch, id: Id) -> Answer {
     let state = if asked.on { State::Active } else { State::Inactive };
-    let command = SetState::<T> { id, state, of: PhantomData };
+    let command = SetState::<T> { id, state, revision: None, of: PhantomData };
     let done = hands.service.submit(InstanceId(asked.instance), Caller::operator(), &command);
     let saved = hands.in_time(done).await?.reply;
     Ok(Json(json!({ "id": saved.id, "revision": saved.revision })).into_response())

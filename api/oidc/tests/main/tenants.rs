@@ -254,7 +254,8 @@ async fn case_57_over_http_2_the_authority_is_the_host() {
 async fn a_domain_that_is_switched_off_leads_nowhere() {
     let world = World::new().await;
     let id = Id::parse(HOST).unwrap();
-    let command = identity::change::SetState::<Domain> { id, state: State::Inactive, of: PhantomData };
+    let command =
+        identity::change::SetState::<Domain> { id, state: State::Inactive, revision: None, of: PhantomData };
     world.service.submit(SYSTEM, Caller::system(), &command).await.unwrap();
     assert_eq!(world.get("/.well-known/openid-configuration").await.status, 404);
 }

@@ -45,7 +45,7 @@ impl World {
     }
 
     pub async fn switch<T: Resource>(&self, id: &Id, state: State) {
-        self.submit(SetState::<T> { id: id.clone(), state, of: PhantomData }).await;
+        self.submit(SetState::<T> { id: id.clone(), state, revision: None, of: PhantomData }).await;
     }
 
     pub async fn delete<T: Resource>(&self, id: &Id) {

@@ -130,6 +130,12 @@ impl Administrator {
 impl Resource for Administrator {
     const KIND: Kind = Kind::Administrator;
     const AREA: Area = Area::OrganizationAdministrator;
+    const AREAS: &'static [Area] = &[
+        Area::InstanceAdministrator,
+        Area::OrganizationAdministrator,
+        Area::ProjectAdministrator,
+        Area::ProjectGrantAdministrator,
+    ];
     const REFERS: &'static [Kind] =
         &[Kind::User, Kind::Organization, Kind::Project, Kind::ProjectGrant, Kind::CustomRole];
     const LEAF: bool = true;

@@ -299,7 +299,7 @@ pub(crate) fn remove<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Ru
     for (kind, id) in &indexes.references {
         tx.refer((*kind, id), (T::KIND, &record.id), Presence::Absent);
     }
-    for row in search::rows(tx.instance, T::KIND, &indexes.search, &record.id) {
+    for row in search::rows(tx.instance, T::KIND, &indexes, &record.id) {
         tx.tables.remove(Table::Search, row);
     }
     tx.hang((T::Parent::KIND, &record.parent), (T::KIND, &record.id), Presence::Absent);
@@ -339,7 +339,7 @@ fn write_indexes<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>, before: O
     for (kind, id) in &new.references {
         tx.refer((*kind, id), (T::KIND, &record.id), Presence::Present);
     }
-    let rows = |indexes: &Indexes<'_>| search::rows(tx.instance, T::KIND, &indexes.search, &record.id);
+    let rows = |indexes: &Indexes<'_>| search::rows(tx.instance, T::KIND, indexes, &record.id);
     let (had, has) = (old.as_ref().map(rows).unwrap_or_default(), rows(&new));
     for row in had.difference(&has) {
         tx.tables.remove(Table::Search, row.clone());

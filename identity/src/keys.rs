@@ -106,6 +106,11 @@ impl Key {
     }
 }
 
+/// What a key that ends with an identifier ends with.
+pub fn tail(id: &Id) -> Vec<u8> {
+    Key(Vec::new()).id(id).into_bytes()
+}
+
 /// Reads the parts of a key back, in the order they were added.
 pub struct Parts<'a>(&'a [u8]);
 

@@ -21,6 +21,8 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     const KIND: Kind;
     /// Which permissions it needs.
     const AREA: Area;
+    /// All that [`Resource::area`] may name: where none of them may be read, nobody looks.
+    const AREAS: &'static [Area] = &[Self::AREA];
     /// The fields that it declares search terms for, in order.
     const SEARCH: &'static [&'static str] = &[];
     /// The kinds that it refers to, besides its parent.

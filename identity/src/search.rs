@@ -1,13 +1,14 @@
 //! The search index: derived, written with its cause, outside the digest, rebuilt when its schema number differs.
 //!
-//! Each search term has a row in the order of the values, for sorted lists, and one for each three characters of it, by
-//! which parts of names are found. Both tell where to look; whether a record matches is read from the record. The rows of
-//! events are `audit`'s; they are written anew here.
+//! Each search term has a row in the order of the values, for sorted lists; the same under what the resource hangs under,
+//! so that whoever sees only some places walks past nobody else's; and one for each three characters of it, by which parts
+//! of names are found. All tell where to look; whether a record matches is read from the record. The rows of events are
+//! `audit`'s; they are written anew here.
 
 use crate::audit;
 use crate::encoding::decode_row;
 use crate::id::{Id, InstanceId};
-use crate::keys::{Key, Space};
+use crate::keys::{Key, Space, tail};
 use crate::name::fold;
 use crate::record::{Kind, Record};
 use crate::resource::{Indexes, Resource};
@@ -15,24 +16,26 @@ use crate::tables::{Changes, Fault, Read, Table};
 use std::collections::BTreeSet;
 
 /// The number of what the index holds. Raise it when a noun declares other terms.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
-/// The key of one term of a resource.
-pub fn key(instance: InstanceId, kind: Kind, field: &str, value: &str, id: &Id) -> Vec<u8> {
+/// Where a resource stands in the order of a term's values: the tail of its keys there.
+pub fn place(value: &str, id: &Id) -> Vec<u8> {
     // A long value is found by its beginning.
     let folded: String = fold(value).chars().take(SEARCHED_CHARS_MAX).collect();
-    Key::instance(instance)
-        .u16(kind.number())
-        .text(field)
-        .bytes(folded.as_bytes())
-        .bytes(&[0])
-        .id(id)
-        .into_bytes()
+    [folded.as_bytes(), &[0], &tail(id)].concat()
 }
 
 /// The beginning of the keys of all terms of a field, in the order of the values.
 pub fn field(instance: InstanceId, kind: Kind, field: &str) -> Key {
     Key::instance(instance).u16(kind.number()).text(field)
+}
+
+/// Stands where a field's name stands in rows under a parent.
+const UNDER: &str = "/";
+
+/// The same for what hangs under one parent.
+pub fn field_under(instance: InstanceId, kind: Kind, parent: &Id, name: &str) -> Key {
+    field(instance, kind, UNDER).text(name).id(parent)
 }
 
 /// Stands where a field's name stands in rows of parts.
@@ -53,15 +56,12 @@ pub fn threes(text: &str) -> BTreeSet<String> {
 }
 
 /// Every row of a resource's terms.
-pub(crate) fn rows(
-    instance: InstanceId,
-    kind: Kind,
-    terms: &BTreeSet<(&'static str, String)>,
-    id: &Id,
-) -> BTreeSet<Vec<u8>> {
+pub(crate) fn rows(instance: InstanceId, kind: Kind, indexes: &Indexes<'_>, id: &Id) -> BTreeSet<Vec<u8>> {
     let mut rows = BTreeSet::new();
-    for (field, value) in terms {
-        rows.insert(key(instance, kind, field, value, id));
+    for (name, value) in &indexes.search {
+        let place = place(value, id);
+        rows.insert(field(instance, kind, name).bytes(&place).into_bytes());
+        rows.insert(field_under(instance, kind, indexes.parent, name).bytes(&place).into_bytes());
         rows.extend(threes(value).iter().map(|three| part(instance, kind, three).id(id).into_bytes()));
     }
     rows
@@ -89,7 +89,7 @@ fn schema_key() -> Vec<u8> {
 fn terms<T: Resource>(instance: InstanceId, row: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
     let record: Record<T> = decode_row(row)?;
     let indexes = Indexes::of(&record.spec, &record.parent);
-    Ok(rows(instance, T::KIND, &indexes.search, &record.id).into_iter().collect())
+    Ok(rows(instance, T::KIND, &indexes, &record.id).into_iter().collect())
 }
 
 /// Whether the index was written for another schema than this program's.

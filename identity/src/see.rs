@@ -102,6 +102,10 @@ impl<'a> Eyes<'a> {
             reach.push(Reach::One(user.clone()));
         }
         for entry in entries(&self.reader, user)? {
+            // Where a role lets him read none of them, there is nothing of his to walk past.
+            if !self.may_read_some::<T>(&entry.within)? {
+                continue;
+            }
             match entry.within {
                 Within::Instance => return Ok(None),
                 Within::Organization(id) => {
@@ -114,6 +118,16 @@ impl<'a> Eyes<'a> {
             }
         }
         Ok((reach.len() <= REACH_MAX).then_some(reach))
+    }
+
+    /// Whether he may read resources of a kind at a place, if only some.
+    fn may_read_some<T: Resource>(&self, within: &Within) -> Run<bool> {
+        for area in T::AREAS {
+            if self.may_read(*area, within)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Adds what lies in an organization; `None` if that is in more places than are looked at one by one.

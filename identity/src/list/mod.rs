@@ -1,20 +1,21 @@
 //! Lists of plain resources: filtered, in an order, page by page. A page goes on behind the last row of the one before, so
 //! that writes in between neither repeat nor skip a row. The work of one page is bounded: it may be short, and the next
-//! goes on where it stopped.
+//! goes on where it stopped. Whoever sees only some places is shown what lies there without walking past what does not:
+//! pages that are short or empty would tell how much of it there is.
 
 pub mod condition;
 mod source;
 
 use crate::encoding::decode_row;
 use crate::id::Id;
-use crate::keys::{Key, Space};
-use crate::list::condition::Condition;
-use crate::list::source::{Sources, Work, tail};
+use crate::keys::tail;
+use crate::list::condition::{Condition, Test};
+use crate::list::source::{Look, Source, Sources, Work};
 use crate::reader::{Reader, Run, optional, record_key};
 use crate::record::{Record, State};
-use crate::resource::{Parent, Resource};
+use crate::resource::{Indexes, Parent, Resource};
 use crate::search;
-use crate::see::Eyes;
+use crate::see::{Eyes, Reach};
 use crate::tables::{Fault, Table};
 use std::collections::BTreeMap;
 
@@ -65,12 +66,13 @@ const WORK_BYTES: usize = 512;
 
 /// One page of what a caller sees.
 pub fn list<T: Resource>(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page<T>> {
-    let mut page =
-        Pages { reader, eyes, query, found: Vec::new(), work: Work(WORK_MAX), parents: BTreeMap::new() };
-    let next = match query.sort {
-        Sort { field: None, direction: Direction::Ascending } => page.by_id()?,
-        Sort { field, direction } => page.in_order(field, direction)?,
+    let look = Look { read: reader.read, work: Work(WORK_MAX), direction: query.sort.direction };
+    let mut page = Pages { reader, eyes, query, found: Vec::new(), look, parents: BTreeMap::new() };
+    let source = match query.sort.field {
+        None => page.by_id()?,
+        Some(field) => page.by_term(field)?,
     };
+    let next = page.walk(source)?;
     Ok(Page { found: page.found, next })
 }
 
@@ -79,38 +81,100 @@ struct Pages<'q, 'a, T> {
     eyes: &'q Eyes<'a>,
     query: &'q Query,
     found: Vec<Record<T>>,
-    work: Work,
+    look: Look<'a>,
     /// What records hang under, and whether it exists.
     parents: BTreeMap<Id, bool>,
 }
 
 impl<R: Resource> Pages<'_, '_, R> {
-    /// In the order of ids, which all indexes share: those that narrow most are intersected.
-    fn by_id(&mut self) -> Run<Option<Vec<u8>>> {
-        let sources = Sources::of(self.reader, R::KIND, R::Parent::KIND);
+    fn sources(&self) -> Sources {
+        Sources::of(self.reader, R::KIND, R::Parent::KIND)
+    }
+
+    /// The order of ids, which all indexes share: those that narrow most are intersected.
+    fn by_id(&self) -> Run<Source> {
+        let sources = self.sources();
         let mut wanted = Vec::new();
         if let Some(condition) = &self.query.condition {
             wanted.extend(sources.narrowed(condition));
         }
-        // A condition that names a parent leads there by itself.
-        if let Some(reach) = self.eyes.reach::<R>()? {
+        if let Some(reach) = self.reach()? {
             wanted.push(sources.reach(&reach));
         }
-        let mut source = match wanted.pop() {
+        Ok(match wanted.pop() {
             None => sources.all(),
             Some(one) if wanted.is_empty() => one,
             Some(one) => {
                 wanted.push(one);
-                source::Source::Both(wanted)
+                Source::Both(wanted)
             }
+        })
+    }
+
+    /// The order of a term: all of it for who sees everything, else that of each place.
+    fn by_term(&mut self, field: &'static str) -> Run<Source> {
+        let sources = self.sources();
+        let reach = match (self.reach()?, self.parent()) {
+            (Some(reach), _) => reach,
+            (None, Some(parent)) => vec![Reach::Under(parent.clone())],
+            (None, None) => return Ok(sources.all_by(field)),
         };
+        let mut parts = Vec::new();
+        for part in &reach {
+            parts.push(match part {
+                Reach::Under(id) => sources.under_by(id, field),
+                Reach::One(id) => Source::Places(self.places_of(id, field)?),
+                // What is found by what it refers to has no terms; if it had, it would be looked for among all.
+                Reach::To(..) => return Ok(sources.all_by(field)),
+            });
+        }
+        Ok(Source::Either(parts))
+    }
+
+    /// Where a caller's own lies. Of a condition that names a parent nothing hangs under another.
+    fn reach(&self) -> Run<Option<Vec<Reach>>> {
+        let mut reach = self.eyes.reach::<R>()?;
+        if let (Some(reach), Some(parent)) = (&mut reach, self.parent()) {
+            reach.retain(|part| !matches!(part, Reach::Under(id) if id != parent));
+        }
+        Ok(reach)
+    }
+
+    /// The parent that the condition names.
+    fn parent(&self) -> Option<&Id> {
+        fn named(condition: &Condition) -> Option<&Id> {
+            match condition {
+                Condition::Test(Test::Parent(id)) => Some(id),
+                Condition::All(parts) => parts.iter().find_map(named),
+                Condition::Any(_) | Condition::Not(_) | Condition::Test(_) => None,
+            }
+        }
+        self.query.condition.as_ref().and_then(named)
+    }
+
+    /// Where one resource stands in the order of a term.
+    fn places_of(&mut self, id: &Id, field: &str) -> Run<Vec<Vec<u8>>> {
+        self.look.work.spend();
+        let key = record_key(self.reader.instance, R::KIND, id);
+        let Some(bytes) = self.reader.read.get(Table::State, &key)? else { return Ok(Vec::new()) };
+        let record: Record<R> = decode_row(&bytes)?;
+        let indexes = Indexes::of(&record.spec, &record.parent);
+        let values = indexes.search.iter().filter(|(name, _)| *name == field);
+        let mut places: Vec<Vec<u8>> = values.map(|(_, value)| search::place(value, id)).collect();
+        places.sort_unstable();
+        Ok(places)
+    }
+
+    /// Fills the page from a source. Where the next one goes on.
+    fn walk(&mut self, mut source: Source) -> Run<Option<Vec<u8>>> {
+        let direction = self.query.sort.direction;
         let mut at = self.query.after.clone();
         loop {
             let mut places = Vec::new();
-            while places.len() < self.missing() && (places.is_empty() || !self.work.is_spent()) {
-                let Some(found) = source.seek(self.reader.read, &at, &mut self.work)? else { break };
-                self.work.spend();
-                at = behind(&found);
+            while places.len() < self.missing() && (places.is_empty() || !self.look.work.is_spent()) {
+                let Some(found) = source.seek(&mut self.look, &at)? else { break };
+                self.look.work.spend();
+                at = direction.past(&found);
                 places.push(found);
             }
             if places.is_empty() {
@@ -120,14 +184,14 @@ impl<R: Resource> Pages<'_, '_, R> {
                 if let Some(record) = self.wanted(row)? {
                     // One more is looked for, so that the last page says that it is the last.
                     if self.found.len() >= self.query.limit {
-                        return Ok(Some(place.clone()));
+                        return Ok(Some(direction.at(place)));
                     }
                     self.found.push(record);
                 }
             }
             // Only behind what was looked at: each page comes further, whatever its first look cost.
-            if self.work.is_spent() {
-                return Ok(Some(at));
+            if self.look.work.is_spent() {
+                return Ok(source.seek(&mut self.look, &at)?.map(|_| at));
             }
         }
     }
@@ -138,73 +202,14 @@ impl<R: Resource> Pages<'_, '_, R> {
         self.query.limit.saturating_sub(self.found.len()).saturating_add(1).min(BATCH)
     }
 
-    /// In the order of a term or backwards: every row of that order is looked at.
-    fn in_order(&mut self, field: Option<&'static str>, direction: Direction) -> Run<Option<Vec<u8>>> {
-        let (table, prefix) = match field {
-            Some(field) => (Table::Search, search::field(self.reader.instance, R::KIND, field)),
-            None => {
-                let kind = Key::new(self.reader.instance, Space::Record).u16(R::KIND.number());
-                (Table::State, kind)
-            }
-        };
-        let (prefix, end) = prefix.range();
-        let after = &self.query.after;
-        let place = [prefix.as_slice(), after].concat();
-        let (mut from, mut to) = (prefix.clone(), end);
-        match direction {
-            Direction::Ascending => from = place,
-            Direction::Descending if !after.is_empty() => to = place,
-            Direction::Descending => {}
-        }
-        const BATCH: usize = 200;
-        loop {
-            let rows = match direction {
-                Direction::Ascending => self.reader.read.scan(table, &from, &to, BATCH)?,
-                Direction::Descending => self.reader.read.scan_back(table, &from, &to, BATCH)?,
-            };
-            let mut places: &[Vec<u8>] = &rows
-                .iter()
-                .map(|(key, _)| key.get(prefix.len()..).unwrap_or_default().to_vec())
-                .collect::<Vec<_>>();
-            while !places.is_empty() {
-                let (part, rest) = places.split_at(self.missing().min(places.len()));
-                places = rest;
-                let tails: Vec<&[u8]> = match field {
-                    Some(_) => part.iter().map(|place| after_value(place)).collect::<Result<_, _>>()?,
-                    None => part.iter().map(Vec::as_slice).collect(),
-                };
-                for (place, row) in part.iter().zip(self.rows(&tails)?) {
-                    // Backwards the next page ends before this row; forwards it begins at it.
-                    let next = || match direction {
-                        Direction::Ascending => place.clone(),
-                        Direction::Descending => behind(place),
-                    };
-                    if self.work.is_spent() {
-                        return Ok(Some(next()));
-                    }
-                    self.work.spend();
-                    if let Some(record) = self.wanted(row)? {
-                        if self.found.len() >= self.query.limit {
-                            return Ok(Some(next()));
-                        }
-                        self.found.push(record);
-                    }
-                }
-            }
-            match rows.last() {
-                Some((last, _)) if rows.len() == BATCH => match direction {
-                    Direction::Ascending => from = [last.as_slice(), &[0]].concat(),
-                    Direction::Descending => to.clone_from(last),
-                },
-                Some(_) | None => return Ok(None),
-            }
-        }
-    }
-
     /// The stored records of places, read together.
-    fn rows(&self, places: &[impl AsRef<[u8]>]) -> Run<Vec<Option<Vec<u8>>>> {
-        let key = |place: &[u8]| Ok(record_key(self.reader.instance, R::KIND, &id_of(place)?));
-        let keys = places.iter().map(|place| key(place.as_ref())).collect::<Result<Vec<_>, Fault>>()?;
+    fn rows(&self, places: &[Vec<u8>]) -> Run<Vec<Option<Vec<u8>>>> {
+        let is_by_term = self.query.sort.field.is_some();
+        let key = |place: &Vec<u8>| {
+            let tail = if is_by_term { after_value(place)? } else { place };
+            Ok(record_key(self.reader.instance, R::KIND, &id_of(tail)?))
+        };
+        let keys = places.iter().map(key).collect::<Result<Vec<_>, Fault>>()?;
         Ok(self.reader.read.get_many(Table::State, &keys)?)
     }
 
@@ -212,7 +217,8 @@ impl<R: Resource> Pages<'_, '_, R> {
     fn wanted(&mut self, row: Option<Vec<u8>>) -> Run<Option<Record<R>>> {
         let Some(bytes) = row else { return Ok(None) };
         // A large record costs as much as many small ones, so that a page stays small too.
-        self.work.0 = self.work.0.saturating_sub(bytes.len() / WORK_BYTES);
+        let work = &mut self.look.work;
+        work.0 = work.0.saturating_sub(bytes.len() / WORK_BYTES);
         let record: Record<R> = decode_row(&bytes)?;
         let meets = record.state != State::Deleted
             && self.query.condition.as_ref().is_none_or(|condition| condition.holds(&record))
@@ -230,11 +236,6 @@ impl<R: Resource> Pages<'_, '_, R> {
         self.parents.insert(record.parent.clone(), exists);
         Ok(exists)
     }
-}
-
-/// The place right behind one.
-fn behind(place: &[u8]) -> Vec<u8> {
-    [place, &[0]].concat()
 }
 
 /// What stands behind a value and its end in a row of a term.

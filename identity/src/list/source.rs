@@ -1,10 +1,11 @@
-//! Where a list looks: streams of ids from indexes, all in one order, so that they can be intersected and united without
+//! Where a list looks: streams of places from indexes, all in one order, so that they can be intersected and united without
 //! reading more than what is shown.
 //!
-//! An id's place in the order is the tail of its keys: its length and its bytes.
+//! A place in an order is the tail of a key: an id's length and bytes, behind a value where the order is that of a term.
 
 use crate::id::{Id, InstanceId};
-use crate::keys::{Key, Space};
+use crate::keys::{Key, Space, tail};
+use crate::list::Direction;
 use crate::list::condition::{Condition, Match, Test};
 use crate::reader::Reader;
 use crate::record::Kind;
@@ -29,19 +30,51 @@ impl Work {
     }
 }
 
-/// The tail of an id's keys.
-pub(super) fn tail(id: &Id) -> Vec<u8> {
-    let bytes = id.as_str().as_bytes();
-    // At most 200: an id's own limit.
-    let mut tail = u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes().to_vec();
-    tail.extend(bytes);
-    tail
+/// What all sources of one list look with.
+pub(super) struct Look<'r> {
+    pub(super) read: &'r dyn Read,
+    pub(super) work: Work,
+    pub(super) direction: Direction,
 }
 
-/// A source of ids.
+/// The place right behind one.
+fn behind(place: &[u8]) -> Vec<u8> {
+    [place, &[0]].concat()
+}
+
+impl Direction {
+    /// From where this place is the first that is found. Forwards one looks at a place and behind it, backwards only
+    /// before it; an empty one is where the order begins either way.
+    pub(super) fn at(self, place: &[u8]) -> Vec<u8> {
+        match self {
+            Direction::Ascending => place.to_vec(),
+            Direction::Descending => behind(place),
+        }
+    }
+
+    /// From where the next one after this place is found.
+    pub(super) fn past(self, place: &[u8]) -> Vec<u8> {
+        match self {
+            Direction::Ascending => behind(place),
+            Direction::Descending => place.to_vec(),
+        }
+    }
+
+    /// Whether who looks from `at` does not find this place any more.
+    fn has_passed(self, place: &[u8], at: &[u8]) -> bool {
+        match self {
+            Direction::Ascending => place < at,
+            Direction::Descending => !at.is_empty() && place >= at,
+        }
+    }
+}
+
+/// A source of places.
 pub(super) enum Source {
     /// The rows under a prefix.
     Rows(Rows),
+    /// These, from the first to the last.
+    Places(Vec<Vec<u8>>),
     /// What all of them have.
     Both(Vec<Source>),
     /// What any of them has.
@@ -52,11 +85,12 @@ pub(super) enum Source {
 pub(super) struct Rows {
     table: Table,
     prefix: Vec<u8>,
-    end: Vec<u8>,
+    /// The first and the end of what is not read yet.
+    from: Vec<u8>,
+    to: Vec<u8>,
     ahead: VecDeque<Vec<u8>>,
-    /// Where reading goes on; `None` after the last row.
-    from: Option<Vec<u8>>,
     batch: usize,
+    is_read: bool,
 }
 
 /// The first and the most rows that are read ahead.
@@ -65,56 +99,72 @@ const AHEAD_MAX: usize = 512;
 
 impl Rows {
     pub(super) fn new(table: Table, prefix: Key) -> Rows {
-        let (prefix, end) = prefix.range();
-        let from = Some(Vec::new());
-        Rows { table, prefix, end, ahead: VecDeque::new(), from, batch: AHEAD_MIN }
+        let (prefix, to) = prefix.range();
+        let (from, ahead) = (prefix.clone(), VecDeque::new());
+        Rows { table, prefix, from, to, ahead, batch: AHEAD_MIN, is_read: false }
     }
 
-    /// The first row at or after a tail.
-    pub(super) fn seek(
-        &mut self,
-        read: &dyn Read,
-        at: &[u8],
-        work: &mut Work,
-    ) -> Result<Option<Vec<u8>>, Fault> {
+    /// The first row from a place on.
+    fn seek(&mut self, look: &mut Look<'_>, at: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let had = self.ahead.len();
-        while self.ahead.front().is_some_and(|tail| tail.as_slice() < at) {
+        while self.ahead.front().is_some_and(|place| look.direction.has_passed(place, at)) {
             self.ahead.pop_front();
         }
-        if self.ahead.is_empty() {
-            let Some(from) = &self.from else { return Ok(None) };
-            let start = from.as_slice().max(at);
+        if self.ahead.is_empty() && !self.is_read {
+            let skips = self.skip(look.direction, at);
             // Who skips all that was read ahead reads too far ahead.
-            self.batch = if had > 0 && start == at { AHEAD_MIN } else { (self.batch * 2).min(AHEAD_MAX) };
-            let start = [self.prefix.as_slice(), start].concat();
-            work.spend();
-            let rows = read.scan(self.table, &start, &self.end, self.batch)?;
-            let full = rows.len() == self.batch;
+            self.batch = if had > 0 && skips { AHEAD_MIN } else { (self.batch * 2).min(AHEAD_MAX) };
+            look.work.spend();
+            let rows = match look.direction {
+                Direction::Ascending => look.read.scan(self.table, &self.from, &self.to, self.batch)?,
+                Direction::Descending => look.read.scan_back(self.table, &self.from, &self.to, self.batch)?,
+            };
+            self.is_read = rows.len() < self.batch;
+            if let Some((last, _)) = rows.last() {
+                match look.direction {
+                    Direction::Ascending => self.from = behind(last),
+                    Direction::Descending => self.to.clone_from(last),
+                }
+            }
             let skip = self.prefix.len();
             self.ahead.extend(rows.iter().filter_map(|(key, _)| key.get(skip..).map(<[u8]>::to_vec)));
-            self.from = self.ahead.back().filter(|_| full).map(|last| [last.as_slice(), &[0]].concat());
         }
         Ok(self.ahead.front().cloned())
+    }
+
+    /// Goes on from a place, if it is further than what was read.
+    fn skip(&mut self, direction: Direction, at: &[u8]) -> bool {
+        let place = [self.prefix.as_slice(), at].concat();
+        match direction {
+            Direction::Ascending if place > self.from => self.from = place,
+            Direction::Descending if !at.is_empty() && place < self.to => self.to = place,
+            Direction::Ascending | Direction::Descending => return false,
+        }
+        true
     }
 }
 
 impl Source {
-    /// The first id at or after a tail that the source has.
-    pub(super) fn seek(
-        &mut self,
-        read: &dyn Read,
-        at: &[u8],
-        work: &mut Work,
-    ) -> Result<Option<Vec<u8>>, Fault> {
+    /// The first place that the source has from one on.
+    pub(super) fn seek(&mut self, look: &mut Look<'_>, at: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let direction = look.direction;
         match self {
-            Source::Rows(rows) => rows.seek(read, at, work),
+            Source::Rows(rows) => rows.seek(look, at),
+            Source::Places(places) => {
+                let mut left = places.iter().filter(|place| !direction.has_passed(place, at));
+                Ok(match direction {
+                    Direction::Ascending => left.next().cloned(),
+                    Direction::Descending => left.next_back().cloned(),
+                })
+            }
             Source::Either(sources) => {
                 let mut first: Option<Vec<u8>> = None;
                 for source in sources {
-                    let found = source.seek(read, at, work)?;
-                    first = match (first, found) {
-                        (Some(a), Some(b)) => Some(a.min(b)),
-                        (a, b) => a.or(b),
+                    let found = source.seek(look, at)?;
+                    first = match (first, found, direction) {
+                        (Some(a), Some(b), Direction::Ascending) => Some(a.min(b)),
+                        (Some(a), Some(b), Direction::Descending) => Some(a.max(b)),
+                        (a, b, _) => a.or(b),
                     };
                 }
                 Ok(first)
@@ -122,16 +172,16 @@ impl Source {
             Source::Both(sources) => {
                 let mut at = at.to_vec();
                 loop {
+                    let mut common = None;
                     let before = at.clone();
                     for source in sources.iter_mut() {
-                        match source.seek(read, &at, work)? {
-                            Some(found) => at = found,
-                            None => return Ok(None),
-                        }
+                        let Some(found) = source.seek(look, &at)? else { return Ok(None) };
+                        at = direction.at(&found);
+                        common = Some(found);
                     }
                     // Half-way: whoever asked sees that nothing is left to spend, and goes on from here another time.
-                    if at == before || work.is_spent() {
-                        return Ok(Some(at));
+                    if at == before || look.work.is_spent() {
+                        return Ok(common);
                     }
                 }
             }
@@ -160,13 +210,15 @@ impl Sources {
         Source::Rows(Rows::new(Table::State, prefix))
     }
 
-    fn one(&self, id: &Id) -> Source {
-        // The row of one id has no tail: it is asked for as a range of one.
-        let prefix = Key::new(self.instance, Space::Record).u16(self.kind.number());
-        let mut rows = Rows::new(Table::State, prefix);
-        rows.end = [rows.prefix.as_slice(), &tail(id), &[0]].concat();
-        rows.from = Some(tail(id));
-        Source::Rows(rows)
+    /// Every row of a term, in the order of its values.
+    pub(super) fn all_by(&self, field: &str) -> Source {
+        Source::Rows(Rows::new(Table::Search, search::field(self.instance, self.kind, field)))
+    }
+
+    /// The same for what hangs under one parent.
+    pub(super) fn under_by(&self, parent: &Id, field: &str) -> Source {
+        let prefix = search::field_under(self.instance, self.kind, parent, field);
+        Source::Rows(Rows::new(Table::Search, prefix))
     }
 
     fn under(&self, parent: &Id) -> Source {
@@ -182,7 +234,7 @@ impl Sources {
     /// The parts of the state that a caller reaches.
     pub(super) fn reach(&self, reach: &[Reach]) -> Source {
         let source = |reach: &Reach| match reach {
-            Reach::One(id) => self.one(id),
+            Reach::One(id) => Source::Places(vec![tail(id)]),
             Reach::Under(id) => self.under(id),
             Reach::To(kind, id) => self.to(*kind, id),
         };
@@ -201,7 +253,7 @@ impl Sources {
             }
             Condition::Not(_) => None,
             Condition::Test(test) => match test {
-                Test::Id(id) => Some(self.one(id)),
+                Test::Id(id) => Some(Source::Places(vec![tail(id)])),
                 Test::Parent(id) => Some(self.under(id)),
                 Test::Refers(kind, id) => Some(self.to(*kind, id)),
                 Test::Term(_, Match::Equal | Match::Contains | Match::Starts | Match::Ends, text) => {

@@ -253,6 +253,14 @@ async fn each_order_has_every_row_once_both_ways_and_in_pages_of_any_size() {
         }
     }
     assert_eq!(by_name, ["p1", "p4", "p3", "p2", "p0", "p5", "acme-portal"]);
+    // He is one of his organization, and stands there once.
+    let users = world.page("/api/v1/users?sort=username", owner).await.0;
+    assert_eq!(users.len(), 4);
+    for limit in 1..=4 {
+        let mut found = world.pages(&format!("/api/v1/users?limit={limit}&sort=-username"), owner).await;
+        found.reverse();
+        assert_eq!(found, users);
+    }
 }
 
 #[tokio::test]
@@ -294,29 +302,33 @@ async fn writes_between_two_pages_neither_repeat_nor_skip_a_row() {
     }
 }
 
-#[tokio::test]
-async fn a_long_look_ends_with_a_cursor_and_the_next_page_comes_further() {
+/// More of globex's projects than one page looks at, and one more of acme's.
+async fn crowded() -> World {
     let world = World::new().await;
     for number in 0..5_300 {
         world.project("globex", &format!("g{number}"), "Aaa").await;
     }
     world.project("acme", "last", "Zzz").await;
-    // All of globex's come before in this order, and are not his.
-    for (query, most) in [("sort=name", 4), ("sort=-name", 4), ("sort=-id", 4)] {
+    world
+}
+
+#[tokio::test]
+async fn a_long_look_ends_with_a_cursor_and_the_next_page_comes_further() {
+    let world = crowded().await;
+    let filter = escaped("not (name eq \"aaa\")");
+    for sort in ["id", "-id", "name", "-name"] {
         let (mut found, mut pages, mut next) = (Vec::new(), 0, Some(String::new()));
         while let Some(cursor) = next {
-            let path = format!("/api/v1/projects?{query}&cursor={cursor}");
-            let (more, then) = world.page(&path, &world.acme.org_owner).await;
+            let path = format!("/api/v1/projects?sort={sort}&filter={filter}&cursor={cursor}");
+            let (more, then) = world.page(&path, &world.acme.iam_owner).await;
             found.extend(more);
             pages += 1;
             next = then;
         }
         found.sort_unstable();
-        assert_eq!(found, ["acme-portal", "last"], "{query}");
-        assert!((2..=most).contains(&pages), "{query}: {pages}");
+        assert_eq!(found, ["acme-portal", "globex-portal", "last"], "{sort}");
+        assert!((2..=4).contains(&pages), "{sort}: {pages}");
     }
-    // By its index an organization's own are found at once.
-    assert_eq!(world.page("/api/v1/projects", &world.acme.org_owner).await.0.len(), 2);
     // Who has more projects than are looked at one by one sees what lies in the last of them.
     let roles = json!({ "key": "late", "display_name": "Late" });
     world.post("/api/v1/projects/g5299/roles", &world.globex.org_owner, roles).await.expect(201);
@@ -324,6 +336,40 @@ async fn a_long_look_ends_with_a_cursor_and_the_next_page_comes_further() {
     world.post("/api/v1/applications", &world.globex.org_owner, body).await.expect(201);
     assert_eq!(world.pages("/api/v1/applications?limit=10", &world.globex.org_owner).await, ["app"]);
     assert!(world.pages("/api/v1/applications?limit=10", &world.acme.org_owner).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_caller_does_not_see_makes_no_pages() {
+    let world = crowded().await;
+    let (iam, nobody) = (&world.acme.iam_owner, &world.acme.nobody);
+    // A role at the instance that shows no projects reaches none.
+    let body = json!({ "id": "reader", "name": "Reader", "permissions": ["group.read"] });
+    world.post("/api/v1/custom-roles", iam, body).await.expect(201);
+    let body = json!({ "user": world.acme.nobody_id.as_str(), "within": "instance", "roles": ["reader"] });
+    world.post("/api/v1/administrators", iam, body).await.expect(201);
+    let mine = &["acme-portal", "last"][..];
+    let named = |text: &str| format!("&filter={}", escaped(text));
+    let foreign = named("organization eq \"globex\"");
+    let either = named("organization eq \"globex\" or name eq \"zzz\"");
+    for sort in ["id", "-id", "name", "-name"] {
+        let cases: [(&str, &String, &[&str]); 5] = [
+            ("", &world.acme.org_owner, mine),
+            ("", nobody, &[]),
+            (&foreign, &world.acme.org_owner, &[]),
+            (&foreign, nobody, &[]),
+            (&either, &world.acme.org_owner, &["last"]),
+        ];
+        for (filter, token, expected) in cases {
+            let path = format!("/api/v1/projects?limit=2&sort={sort}{filter}");
+            let (mut found, next) = world.page(&path, token).await;
+            found.sort_unstable();
+            assert_eq!(
+                (found.as_slice(), next),
+                (&expected.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()[..], None),
+                "{path}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::event::Class;
 use crate::id::{Id, InstanceId};
 use crate::keys::Key;
 use crate::list::Direction;
+use crate::record::Kind;
 use crate::tables::{Fault, Read, Row, Table};
 use std::collections::VecDeque;
 
@@ -40,6 +41,8 @@ const AHEAD_MAX: usize = 512;
 /// One stream, some rows read ahead.
 struct Stream {
     table: Table,
+    /// What the rows of an index begin with.
+    prefix: Key,
     from: Vec<u8>,
     to: Vec<u8>,
     ahead: VecDeque<Row>,
@@ -48,12 +51,52 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(table: Table, from: Vec<u8>, to: Vec<u8>) -> Stream {
-        Stream { table, from, to, ahead: VecDeque::new(), batch: AHEAD_MIN, is_read: false }
+    fn new(table: Table, prefix: Key, (from, to): (Vec<u8>, Vec<u8>)) -> Stream {
+        Stream { table, prefix, from, to, ahead: VecDeque::new(), batch: AHEAD_MIN, is_read: false }
+    }
+
+    /// The events that an index has about something.
+    fn of_index(instance: InstanceId, (about, kind, id): (About, Kind, &Id), span: Span) -> Stream {
+        let prefix = index::prefix(instance, about, kind.number(), id);
+        let (_, end) = prefix.clone().range();
+        let to = span.to.map_or(end, |place| place.add_to(prefix.clone()).into_bytes());
+        let from = span.from.add_to(prefix.clone()).into_bytes();
+        Stream::new(Table::Search, prefix, (from, to))
+    }
+
+    /// Passes over what stands before a place in this direction; only in an index, whose keys lead with nothing else.
+    fn skip(&mut self, place: Place, direction: Direction) -> Result<(), Fault> {
+        let had = self.ahead.len();
+        while let Some((key, _)) = self.ahead.front() {
+            let found = Place::of_key(key)?;
+            let is_passed = match direction {
+                Direction::Ascending => found < place,
+                Direction::Descending => found > place,
+            };
+            if !is_passed {
+                return Ok(());
+            }
+            self.ahead.pop_front();
+        }
+        if self.is_read {
+            return Ok(());
+        }
+        let key = |place: Place| place.add_to(self.prefix.clone()).into_bytes();
+        match direction {
+            Direction::Ascending => self.from = key(place).max(std::mem::take(&mut self.from)),
+            Direction::Descending => self.to = key(place.next()).min(std::mem::take(&mut self.to)),
+        }
+        // Who skips all that was read ahead reads too far ahead.
+        if had > 0 {
+            self.batch = AHEAD_MIN;
+        }
+        Ok(())
     }
 
     /// The place of the next row.
     fn peek(&mut self, read: &dyn Read, direction: Direction) -> Result<Option<Place>, Fault> {
+        // Who skips may skip beyond the end.
+        self.is_read |= self.from >= self.to;
         if self.ahead.is_empty() && !self.is_read {
             let rows = match direction {
                 Direction::Ascending => read.scan(self.table, &self.from, &self.to, self.batch)?,
@@ -78,12 +121,41 @@ pub(super) struct Merge {
     instance: InstanceId,
     direction: Direction,
     streams: Vec<Stream>,
+    /// If there are any, only events that one of these has too.
+    within: Vec<Stream>,
+}
+
+/// A place that was looked at.
+pub(super) struct Step {
+    pub(super) place: Place,
+    /// What stands there, if it is wanted and was not pruned.
+    pub(super) entry: Option<Entry>,
+}
+
+/// The stream that comes first, and its place.
+fn first<'s>(
+    streams: &'s mut [Stream],
+    read: &dyn Read,
+    direction: Direction,
+) -> Result<Option<(Place, &'s mut Stream)>, Fault> {
+    let mut first: Option<(Place, &mut Stream)> = None;
+    for stream in streams {
+        let Some(place) = stream.peek(read, direction)? else { continue };
+        let is_before = first.as_ref().is_none_or(|(other, _)| match direction {
+            Direction::Ascending => place < *other,
+            Direction::Descending => place > *other,
+        });
+        if is_before {
+            first = Some((place, stream));
+        }
+    }
+    Ok(first)
 }
 
 impl Merge {
     /// No streams yet.
     pub(super) fn new(instance: InstanceId, direction: Direction) -> Merge {
-        Merge { instance, direction, streams: Vec::new() }
+        Merge { instance, direction, streams: Vec::new(), within: Vec::new() }
     }
 
     /// The whole trail in the order of the log.
@@ -105,45 +177,64 @@ impl Merge {
         if let Some(end) = span.to {
             to = boundary(read, &prefix, end)?;
         }
-        self.streams.push(Stream::new(Table::Audit, from, to));
+        self.streams.push(Stream::new(Table::Audit, prefix, (from, to)));
         Ok(())
     }
 
     /// Adds the events that an index has about something.
-    pub(super) fn add_index(&mut self, about: About, kind: u16, id: &Id, span: Span) {
-        let prefix = index::prefix(self.instance, about, kind, id);
-        let (_, end) = prefix.clone().range();
-        let to = span.to.map_or(end, |place| place.add_to(prefix.clone()).into_bytes());
-        self.streams.push(Stream::new(Table::Search, span.from.add_to(prefix).into_bytes(), to));
+    pub(super) fn add_index(&mut self, about: About, kind: Kind, id: &Id, span: Span) {
+        self.streams.push(Stream::of_index(self.instance, (about, kind, id), span));
+    }
+
+    /// Leaves only events that happened in one of the organizations that are added so. All streams are of indexes then.
+    pub(super) fn add_within(&mut self, organization: &Id, span: Span) {
+        let about = (About::Organization, Kind::Organization, organization);
+        self.within.push(Stream::of_index(self.instance, about, span));
     }
 
     /// The next event in the order.
     pub(super) fn next(&mut self, read: &dyn Read) -> Result<Option<Entry>, Fault> {
-        loop {
-            let mut first: Option<(Place, &mut Stream)> = None;
-            for stream in &mut self.streams {
-                let Some(place) = stream.peek(read, self.direction)? else { continue };
-                let is_before = first.as_ref().is_none_or(|(other, _)| match self.direction {
-                    Direction::Ascending => place < *other,
-                    Direction::Descending => place > *other,
-                });
-                if is_before {
-                    first = Some((place, stream));
-                }
+        while let Some(step) = self.step(read)? {
+            if step.entry.is_some() {
+                return Ok(step.entry);
             }
-            let Some((_, stream)) = first else { return Ok(None) };
-            let Some(row) = stream.ahead.pop_front() else { return Ok(None) };
-            match stream.table {
-                Table::Audit => return Entry::read(self.instance, &row.0, row.1).map(Some),
-                Table::Search | Table::State => {
-                    let key = index::event_key(self.instance, &row)?;
-                    // A row whose event was pruned leads nowhere.
-                    if let Some(stored) = read.get(Table::Audit, &key)? {
-                        return Entry::read(self.instance, &key, stored).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The next place in the order. Where only some organizations count, it is one of an event of theirs: how many others
+    /// are passed over costs no step, and where they stand is not told.
+    pub(super) fn step(&mut self, read: &dyn Read) -> Result<Option<Step>, Fault> {
+        if !self.within.is_empty() {
+            let Some((place, own)) = first(&mut self.within, read, self.direction)? else { return Ok(None) };
+            for stream in &mut self.streams {
+                stream.skip(place, self.direction)?;
+            }
+            match first(&mut self.streams, read, self.direction)? {
+                None => return Ok(None),
+                Some((other, _)) if other != place => {
+                    for stream in &mut self.within {
+                        stream.skip(other, self.direction)?;
                     }
+                    return Ok(Some(Step { place, entry: None }));
+                }
+                Some(_) => {
+                    own.ahead.pop_front();
                 }
             }
         }
+        let Some((place, stream)) = first(&mut self.streams, read, self.direction)? else { return Ok(None) };
+        let Some((key, value)) = stream.ahead.pop_front() else { return Ok(None) };
+        let entry = match stream.table {
+            Table::Audit => Some(Entry::read(self.instance, &key, value)?),
+            Table::Search | Table::State => {
+                let key = index::event_key(self.instance, &(key, value))?;
+                // A row whose event was pruned leads nowhere.
+                let stored = read.get(Table::Audit, &key)?;
+                stored.map(|stored| Entry::read(self.instance, &key, stored)).transpose()?
+            }
+        };
+        Ok(Some(Step { place, entry }))
     }
 }
 

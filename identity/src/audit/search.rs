@@ -1,10 +1,11 @@
 //! The trail as a caller may see it: filtered, from either end, page by page; and what is new, for streams.
 //!
-//! Who may read events at the instance sees all of it; who may in an organization, sees what happened there. A page goes on
-//! behind the last place that was looked at, and its work is bounded: it may be short, or empty, and have a next one.
+//! Who may read events at the instance sees all of it; who may in an organization, sees what happened there, and walks
+//! past nothing else, for empty pages would tell of it. A page goes on behind the last place that was looked at, and its
+//! work is bounded: it may be short, or empty, and have a next one.
 
 use crate::audit::index::{self, About};
-use crate::audit::merge::{self, Merge, Span};
+use crate::audit::merge::{self, Merge, Span, Step};
 use crate::audit::{Entry, Place};
 use crate::envelope::Subject;
 use crate::event::{Class, Event, What};
@@ -98,29 +99,34 @@ impl Query {
         Ok(Some(span))
     }
 
-    /// Streams that have every event that is asked for, and as few others as an index can tell.
+    /// Streams that have every event that is asked for, and as few others as an index can tell; of a caller who sees some
+    /// organizations only, none from elsewhere.
     fn streams(&self, reader: &Reader<'_>, seen: Option<&[Id]>, span: Span) -> Result<Merge, Fault> {
         let mut merge = Merge::new(reader.instance, self.direction);
         let actors: Option<Vec<(Kind, &Id)>> = self.actors.iter().map(index::actor).collect();
+        let mut within = seen.unwrap_or_default();
         if let Some(target) = &self.target {
-            let kinds = self.kind.as_ref().map_or(Kind::ALL, std::slice::from_ref);
-            for kind in kinds {
-                merge.add_index(About::Target, kind.number(), target, span);
+            for kind in self.kind.as_ref().map_or(Kind::ALL, std::slice::from_ref) {
+                merge.add_index(About::Target, *kind, target, span);
             }
         } else if let Some(actors) = actors.filter(|actors| !actors.is_empty()) {
             for (kind, id) in actors {
-                merge.add_index(About::Actor, kind.number(), id, span);
+                merge.add_index(About::Actor, kind, id, span);
             }
-        } else if let Some(organizations) = self.organization.as_ref().map(std::slice::from_ref).or(seen) {
+        } else if let Some(organizations) = seen.or(self.organization.as_ref().map(std::slice::from_ref)) {
             for id in organizations {
-                merge.add_index(About::Organization, Kind::Organization.number(), id, span);
+                merge.add_index(About::Organization, Kind::Organization, id, span);
             }
+            within = &[];
         } else {
             for class in Class::ALL {
                 if self.what.is_empty() || self.what.iter().any(|what| what.class() == class) {
                     merge.add_class(reader.read, class, span)?;
                 }
             }
+        }
+        for id in within {
+            merge.add_within(id, span);
         }
         Ok(merge)
     }
@@ -139,6 +145,8 @@ pub struct Page {
 
 /// How many events one page may look at.
 const WORK_MAX: usize = 5_000;
+/// How many one look of a stream may: many streams look several times a second.
+const LOOK_MAX: usize = 500;
 
 /// Refuses a caller who sees a resource, but not what happens where it is.
 pub fn require_history<T: Resource>(reader: &Reader<'_>, eyes: &Eyes<'_>, record: &Record<T>) -> Run<()> {
@@ -152,22 +160,29 @@ pub fn require_history_at(eyes: &Eyes<'_>, within: &Within) -> Run<()> {
 
 /// One page of what a caller sees. What he may not see does not exist for him.
 pub fn page(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page> {
-    let seen = eyes.organizations(Area::Events)?;
+    look(reader, eyes, query, WORK_MAX)
+}
+
+fn look(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query, work: usize) -> Run<Page> {
+    let mut seen = eyes.organizations(Area::Events)?;
+    if let (Some(seen), Some(asked)) = (&mut seen, &query.organization) {
+        seen.retain(|organization| organization == asked);
+    }
     let sees_instance = eyes.may_read(Area::Instance, &Within::Instance)?;
-    let Some(span) = query.span(reader)? else { return Ok(Page::default()) };
+    let is_blind = seen.as_ref().is_some_and(Vec::is_empty);
+    let Some(span) = query.span(reader)?.filter(|_| !is_blind) else { return Ok(Page::default()) };
     let mut streams = query.streams(reader, seen.as_deref(), span)?;
     let mut page = Page::default();
-    for _ in 0..WORK_MAX {
-        let Some(entry) = streams.next(reader.read)? else { return Ok(page) };
-        let place = entry.place;
-        let is_seen = match (&seen, &entry.event.organization) {
+    for _ in 0..work {
+        let Some(Step { place, entry }) = streams.step(reader.read)? else { return Ok(page) };
+        let is_seen = |event: &Event| match (&seen, &event.organization) {
             (None, Some(_)) => true,
             // What happened to the instance itself is not for who governs its organizations only.
             (None, None) => sees_instance,
             (Some(seen), Some(organization)) => seen.contains(organization),
             (Some(_), None) => false,
         };
-        if is_seen && query.holds(&entry.event) {
+        if let Some(entry) = entry.filter(|entry| is_seen(&entry.event) && query.holds(&entry.event)) {
             // One more is looked for, so that the last page says that it is the last.
             if page.found.len() >= query.limit.max(1) {
                 page.next = page.reached;
@@ -182,11 +197,11 @@ pub fn page(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query) -> Run<Page> {
 }
 
 /// The events behind a place in the order of the log, for a stream; `None`: from the first. Bounds of the query narrow it
-/// as they do a page. The stream goes on behind [`Page::reached`]; if there is a [`Page::next`], at once, else when the log
-/// has moved.
+/// as they do a page. The stream goes on behind [`Page::reached`]; if there is a [`Page::next`], at its next look, else when
+/// the log has moved. It looks at less than a page does.
 pub fn following(reader: &Reader<'_>, eyes: &Eyes<'_>, query: &Query, after: Option<Place>) -> Run<Page> {
     let query = Query { direction: Direction::Ascending, cursor: after, ..query.clone() };
-    page(reader, eyes, &query)
+    look(reader, eyes, &query, LOOK_MAX)
 }
 
 /// The place of the last event: where a stream begins that wants only what is new. `None` before the first.

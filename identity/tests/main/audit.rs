@@ -140,16 +140,24 @@ fn every_query_finds_what_it_asks_for_from_both_ends_on_pages_of_any_length() {
     let instance = tenants.acme.instance;
     let trail = everything(&world, instance);
     let mut none = 0;
+    let (acme, globex) = (&tenants.acme, &tenants.globex);
     for (query, holds) in cases(&trail, &tenants) {
-        let mut expected: Vec<Place> =
-            trail.iter().filter(|entry| holds(entry)).map(|entry| entry.place).collect();
-        none += usize::from(expected.is_empty());
-        for direction in BOTH {
-            for limit in [1, 7, 1000] {
-                let query = Query { direction, limit, ..query.clone() };
-                assert_eq!(all(&world, instance, &Caller::operator(), &query), expected, "{query:?}");
+        for (caller, only) in [
+            (Caller::operator(), None),
+            (acme.org_owner.caller(), Some(&acme.organization)),
+            (globex.org_owner.caller(), Some(&globex.organization)),
+        ] {
+            let is_his = |entry: &Entry| only.is_none() || entry.event.organization.as_ref() == only;
+            let expected = trail.iter().filter(|entry| holds(entry) && is_his(entry));
+            let mut expected: Vec<Place> = expected.map(|entry| entry.place).collect();
+            none += usize::from(only.is_none() && expected.is_empty());
+            for direction in BOTH {
+                for limit in [1, 7, 1000] {
+                    let query = Query { direction, limit, ..query.clone() };
+                    assert_eq!(all(&world, instance, &caller, &query), expected, "{caller:?} {query:?}");
+                }
+                expected.reverse();
             }
-            expected.reverse();
         }
     }
     assert!(none < 6, "most cases find something");
@@ -263,8 +271,71 @@ fn the_work_of_a_page_is_bounded_and_the_next_one_goes_on() {
     let first = ask(&world, instance, &Caller::operator(), &query);
     let place = Place { index: 5_000, ..Place::FIRST };
     assert_eq!((first.found.len(), first.next, first.reached), (0, Some(place), Some(place)));
-    let second = ask(&world, instance, &Caller::operator(), &Query { cursor: first.next, ..query });
+    let second = ask(&world, instance, &Caller::operator(), &Query { cursor: first.next, ..query.clone() });
     assert_eq!((second.found.len(), second.next), (1, None));
+    // A look of a stream is shorter, and comes further each time.
+    let (reader, caller) = (world.reader(instance), Caller::operator());
+    let (mut after, mut looks) = (None, 0);
+    loop {
+        let looked = following(&reader, &Eyes::new(reader, &caller), &query, after).unwrap();
+        (after, looks) = (looked.reached, looks + 1);
+        if !looked.found.is_empty() {
+            break;
+        }
+        assert_eq!((after, looked.next), (Some(Place { index: looks * 500, ..Place::FIRST }), after));
+    }
+    assert_eq!(looks, 12);
+}
+
+#[test]
+fn what_happens_elsewhere_makes_no_pages() {
+    let (mut world, Tenants { acme, globex, .. }) = World::standard();
+    let instance = acme.instance;
+    let start = last(&world.reader(instance)).unwrap().unwrap().index;
+    // A busy thing of globex; three times in between, the same happens in acme.
+    let own = [40, 3_000, 5_990];
+    let changes = {
+        let mut tables = Overlay::new(&world.tables);
+        for index in 1..=6_000 {
+            let here = if own.contains(&index) { &acme } else { &globex };
+            let event = Event {
+                target: id("busy"),
+                actor: Subject::User(globex.org_owner.id.clone()),
+                organization: Some(here.organization.clone()),
+                ..event(What::Changed, world.now.plus_secs(index * 1_000))
+            };
+            let place = Place { index: start + index, ..Place::FIRST };
+            audit::append(&mut tables, instance, Class::Configuration, place, &event).unwrap();
+        }
+        tables.keep();
+        tables.into_changes()
+    };
+    world.tables.write(changes);
+    let (owner, nobody) = (acme.org_owner.caller(), acme.user.caller());
+    let mine: Vec<u64> = own.iter().map(|index| start + index).collect();
+    let busy = Place { index: start + 1, ..Place::FIRST };
+    for direction in BOTH {
+        let base = Query { after: Some(busy), ..Query::new(direction, 10) };
+        let foreign = Some(globex.organization.clone());
+        let (target, actors) = (Some(id("busy")), vec![Subject::User(globex.org_owner.id.clone())]);
+        for (query, shown) in [
+            (base.clone(), &mine[..]),
+            (Query { target: target.clone(), ..base.clone() }, &mine),
+            (Query { target: target.clone(), kind: Some(Kind::Project), ..base.clone() }, &mine),
+            (Query { actors: actors.clone(), ..base.clone() }, &mine),
+            (Query { what: vec![What::Created], ..base.clone() }, &[]),
+            (Query { organization: foreign.clone(), ..base.clone() }, &[]),
+            (Query { organization: foreign.clone(), target, ..base.clone() }, &[]),
+            (Query { organization: foreign, actors, ..base.clone() }, &[]),
+        ] {
+            let page = ask(&world, instance, &owner, &query);
+            let mut found: Vec<u64> = page.found.iter().map(|entry| entry.place.index).collect();
+            found.sort_unstable();
+            assert_eq!((found.as_slice(), page.next), (shown, None), "{query:?}");
+            assert!(page.reached.is_none_or(|place| mine.contains(&place.index)), "{query:?}");
+            assert_eq!(ask(&world, instance, &nobody, &query), Page::default(), "{query:?}");
+        }
+    }
 }
 
 fn event(what: What, time: Timestamp) -> Event {

@@ -191,6 +191,16 @@ impl Ask {
         alive::check(&view.reader(self.tenant.instance), &self.caller)
     }
 
+    /// Goes on from a later view, and lets go of the one before; from no older one. Whatever lasts takes one regularly.
+    pub fn renew(&mut self, view: View) {
+        if view.position <= self.view.position {
+            // Nothing is new; what has expired meanwhile is.
+            self.view.now = view.now;
+        } else {
+            self.view = view;
+        }
+    }
+
     /// What the caller sees.
     pub fn eyes(&self) -> Eyes<'_> {
         Eyes::new(self.reader(), &self.caller)

@@ -15,7 +15,6 @@ use identity::audit::Place;
 use identity::audit::search::{self, Query};
 use identity::permission::Area;
 use identity::refusal::Refusal;
-use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -59,8 +58,9 @@ pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> 
             Problem::new(StatusCode::BAD_REQUEST, "invalid_header", title)
         })?),
     };
+    let ready = VecDeque::new();
     let follower =
-        Follower { ask, query, after, ready: VecDeque::new(), begun: false, looks: LOOKS_MAX, _seat: seat };
+        Follower { ask, query, after, ready, is_behind: true, begun: false, looks: LOOKS_MAX, _seat: seat };
     let events = stream::unfold(follower, Follower::next);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
 }
@@ -70,7 +70,9 @@ struct Follower {
     query: Query,
     /// Behind which place it goes on.
     after: Option<Place>,
-    ready: VecDeque<Value>,
+    ready: VecDeque<Event>,
+    /// Whether there may be more behind it.
+    is_behind: bool,
     begun: bool,
     /// How often it looks yet.
     looks: u32,
@@ -86,8 +88,7 @@ impl Follower {
         }
         loop {
             if let Some(event) = self.ready.pop_front() {
-                let id = event["id"].as_str().unwrap_or_default();
-                return Some((Ok(Event::default().id(id).data(event.to_string())), self));
+                return Some((Ok(event), self));
             }
             self.looks = self.looks.checked_sub(1)?;
             tokio::time::sleep(PAUSE).await;
@@ -98,20 +99,32 @@ impl Follower {
     /// Takes what has come since the last look; nothing more for whose credential no longer counts.
     async fn look(mut self) -> Option<Follower> {
         let view = self.ask.service.bounded().await.ok()?;
-        if view.position <= self.ask.view.position {
-            // No older state than before, and nothing new: what has expired meanwhile is seen with the next change.
-            self.ask.view.now = view.now;
-        } else {
-            self.ask.view = view;
-        }
+        self.is_behind |= view.position > self.ask.view.position;
+        self.ask.renew(view);
         let looked = tokio::task::spawn_blocking(move || {
-            let reader = self.ask.reader();
             self.ask.require_alive(&self.ask.view).ok()?;
-            let page = search::following(&reader, &self.ask.eyes(), &self.query, self.after).ok()?;
-            self.ready.extend(shown_to(&self.ask, &page.found).ok()?);
-            self.after = page.reached.or(self.after);
+            // Where nothing is new, nothing is looked for.
+            if self.is_behind {
+                self.take().ok()?;
+            }
             Some(self)
         });
         looked.await.ok().flatten()
+    }
+
+    fn take(&mut self) -> Result<(), Problem> {
+        let page = search::following(&self.ask.reader(), &self.ask.eyes(), &self.query, self.after)?;
+        for event in shown_to(&self.ask, &page.found)? {
+            let id = event["id"].as_str().unwrap_or_default();
+            self.ready.push_back(Event::default().id(id).data(event.to_string()));
+        }
+        if let (true, Some(place)) = (page.found.is_empty(), page.next) {
+            // How far it has looked without finding anything: a reader who comes again does not begin before that. Who
+            // gets an id without data takes it for the last one (HTML §9.2.6), and is told of no event.
+            self.ready.push_back(Event::default().id(place.to_string()).comment("looked up to here"));
+        }
+        self.is_behind = page.next.is_some();
+        self.after = page.reached.or(self.after);
+        Ok(())
     }
 }

@@ -98,7 +98,11 @@ struct Stream {
 
 impl Stream {
     async fn open(world: &World, token: &str, last: Option<&str>) -> Stream {
-        let mut request = Request::get("/api/v1/events/stream?kind=project")
+        Stream::of(world, token, "kind=project", last).await
+    }
+
+    async fn of(world: &World, token: &str, query: &str, last: Option<&str>) -> Stream {
+        let mut request = Request::get(format!("/api/v1/events/stream?{query}"))
             .header(header::HOST, HOST)
             .header(header::AUTHORIZATION, format!("Bearer {token}"));
         if let Some(id) = last {
@@ -137,6 +141,24 @@ async fn the_trail_is_followed_and_taken_up_again_where_it_was_left() {
     let mut again = Stream::open(&world, owner, Some(&id)).await;
     again.until("project missed").await.unwrap();
     assert!(!again.text.contains("project first"), "what was read is not told again");
+}
+
+#[tokio::test]
+async fn a_stream_that_finds_nothing_for_long_says_how_far_it_has_looked() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    for number in 0..600 {
+        create_project(&world, &format!("p{number}")).await;
+    }
+    let path = "/api/v1/events?order=oldest&limit=500";
+    let events = items(&world.get(path, owner).await.expect(200));
+    let looked = events[499]["id"].as_str().unwrap();
+    let mut stream = Stream::of(&world, owner, "what=erased", Some("0.0.0")).await;
+    stream.until(&format!("id: {looked}\n")).await.unwrap();
+    assert!(!stream.text.contains("data:"), "{}", stream.text);
+    // Whoever comes again from there is told what comes after.
+    let mut again = Stream::of(&world, owner, "target=p599", Some(looked)).await;
+    again.until("project p599").await.unwrap();
 }
 
 #[tokio::test]

@@ -1,20 +1,15 @@
-//! The audit trail: searched, followed as it grows, and exported as a file that proves itself.
+//! The audit trail, searched. `stream` follows it as it grows; `export` gives it as a file that proves itself.
 
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
 use crate::cursor;
-use crate::error::{Problem, internal};
+use crate::error::Problem;
 use crate::noun::{Named, Noun};
 use crate::plain::blocking;
 use crate::query::Params;
 use crate::route::Route;
-use crate::seats::Seats;
-use axum::body::Body;
 use axum::extract::RawQuery;
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
-use identity::audit::export::{self, Export, Range};
+use axum::http::{Method, StatusCode};
 use identity::audit::search::{self, Query};
 use identity::audit::unseal::Persons;
 use identity::audit::{Entry, Place, shown};
@@ -23,13 +18,9 @@ use identity::event::What;
 use identity::id::Id;
 use identity::list::Direction;
 use identity::record::Kind;
-use identity::see::Eyes;
 use identity::time::Timestamp;
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 
 /// What events can be narrowed by.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
@@ -56,7 +47,7 @@ pub fn routes() -> Vec<Route> {
             .about("Lists what happened, as far as the caller may see it.", may)
             .query(FILTERS)
             .gives(ok, page),
-        Route::new(Method::GET, "/api/v1/events/export", exported)
+        Route::new(Method::GET, "/api/v1/events/export", crate::export::exported)
             .called("export_events", "events")
             .about("The whole trail as NDJSON with a manifest: conclave audit verify proves it.", may)
             .query(&[("after", "behind the event of this id"), ("through", "up to the event of this id")])
@@ -84,7 +75,7 @@ pub(crate) fn history_of<T: Noun>() -> Route {
         .gives(StatusCode::OK, page)
 }
 
-fn wrong(name: &str, what: impl std::fmt::Display) -> Problem {
+pub(crate) fn wrong(name: &str, what: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid_query", format!("{name}: {what}"))
 }
 
@@ -189,77 +180,6 @@ pub(crate) fn shown_to(ask: &Ask, found: &[Entry]) -> Result<Vec<Value>, Problem
     let eyes = ask.eyes();
     let persons = Persons::new(ask.reader(), &eyes, &ask.service.machine.keyring)?;
     Ok(found.iter().map(|entry| shown::event(entry, &persons)).collect::<Result<_, _>>()?)
-}
-
-/// Lines that are read ahead of a slow reader, and that are shown by one look at who may read and who can be read.
-const LINES_AHEAD: usize = 64;
-
-async fn exported(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let params = Params::of(query.as_deref(), &["after", "through"])?;
-    let place = |name: &str| {
-        params.get(name).map(|text| Place::parse(text).map_err(|no| wrong(name, no))).transpose()
-    };
-    let range = Range { after: place("after")?, through: place("through")? };
-    export::require(&ask.eyes())?;
-    let seat = EXPORTS.take(&ask)?;
-    let (lines, reading) = mpsc::channel::<Result<String, std::io::Error>>(LINES_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        if let Err(problem) = write_lines(&ask, range, &lines) {
-            // The reader sees a file without its end, which proves nothing.
-            let _ = lines.try_send(Err(std::io::Error::other(problem.code())));
-        }
-        drop(seat);
-    });
-    let body = stream::unfold(reading, async |mut reading| {
-        let line = reading.recv().await?;
-        Some((line, reading))
-    });
-    let mut response = Body::from_stream(body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
-/// Exports of one node at once: each holds a thread that hashes passwords too, and a view.
-static EXPORTS: Seats = Seats::new(2, 1);
-/// How long one line waits for its reader.
-const LINE_WITHIN: Duration = Duration::from_secs(30);
-
-fn write_lines(
-    ask: &Ask,
-    range: Range,
-    lines: &mpsc::Sender<Result<String, std::io::Error>>,
-) -> Result<(), Problem> {
-    let runtime = tokio::runtime::Handle::current();
-    let mut export = Export::new(ask.reader(), &ask.eyes(), range)?;
-    while !export.is_over() {
-        // Whose credential ends meanwhile reads no more, and who is erased meanwhile is not read any more.
-        let view = runtime.block_on(ask.service.bounded())?;
-        ask.require_alive(&view)?;
-        let reader = view.reader(ask.tenant.instance);
-        let eyes = Eyes::new(reader, &ask.caller);
-        export::require(&eyes)?;
-        let persons = Persons::new(reader, &eyes, &ask.service.machine.keyring)?;
-        for line in (0..LINES_AHEAD).map_while(|_| export.next(&persons)) {
-            match lines.try_send(Ok(line.map_err(internal)? + "\n")) {
-                Ok(()) => {}
-                Err(TrySendError::Full(line)) => {
-                    // The timer needs the runtime's context, which this thread is in.
-                    let sent =
-                        runtime.block_on(async { tokio::time::timeout(LINE_WITHIN, lines.send(line)).await });
-                    if !matches!(sent, Ok(Ok(()))) {
-                        return Ok(());
-                    }
-                    // Time has passed: the next line is for who may read then.
-                    break;
-                }
-                // Nobody reads any more.
-                Err(TrySendError::Closed(_)) => return Ok(()),
-            }
-        }
-    }
-    Ok(())
 }
 
 fn event() -> Value {

@@ -25,6 +25,7 @@ pub mod shape;
 
 // What is no plain resource, and verbs.
 pub mod events;
+pub mod export;
 pub mod seats;
 pub mod sessions;
 pub mod settings;

@@ -4,35 +4,41 @@ use crate::ask::Ask;
 use crate::error::{Problem, internal};
 use crate::events::wrong;
 use crate::query::Params;
-use crate::seats::Seats;
+use crate::seats::Rooms;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::RawQuery;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream;
 use identity::audit::Place;
 use identity::audit::export::{self, Export, Range};
 use identity::audit::unseal::Persons;
-use identity::see::Eyes;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::sleep;
 
 /// Lines that are read ahead of a slow reader, and that are shown by one look at who may read and who can be read.
 const LINES_AHEAD: usize = 64;
 
 /// `GET /api/v1/events/export`.
-pub async fn exported(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub async fn exported(
+    ask: Ask,
+    Extension(rooms): Extension<Rooms>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let params = Params::of(query.as_deref(), &["after", "through"])?;
     let place = |name: &str| {
         params.get(name).map(|text| Place::parse(text).map_err(|no| wrong(name, no))).transpose()
     };
     let range = Range { after: place("after")?, through: place("through")? };
     export::require(&ask.eyes())?;
-    let seat = EXPORTS.take(&ask)?;
-    let (lines, reading) = mpsc::channel::<Result<String, std::io::Error>>(LINES_AHEAD);
+    let seat = rooms.exports.take(&ask)?;
+    let (lines, reading) = mpsc::channel::<Line>(LINES_AHEAD);
     tokio::task::spawn_blocking(move || {
-        if let Err(problem) = write_lines(&ask, range, &lines) {
+        if let Err(problem) = write_lines(ask, range, &lines) {
             // The reader sees a file without its end, which proves nothing.
             let _ = lines.try_send(Err(std::io::Error::other(problem.code())));
         }
@@ -49,34 +55,70 @@ pub async fn exported(ask: Ask, RawQuery(query): RawQuery) -> Result<Response, P
     Ok(response)
 }
 
-/// Exports of one node at once: each holds a thread that hashes passwords too, and a view.
-static EXPORTS: Seats = Seats::new(2, 1);
-/// How long one line waits for its reader.
-const LINE_WITHIN: Duration = Duration::from_secs(30);
+/// The least speed of a reader: so many lines,
+const LINES_LEAST: usize = 3_000;
+/// within so long from the first of them that waits for him. Else two who read a line now and then hold all seats for days.
+const LINES_WITHIN: Duration = Duration::from_secs(30);
 
-fn write_lines(
-    ask: &Ask,
-    range: Range,
-    lines: &mpsc::Sender<Result<String, std::io::Error>>,
-) -> Result<(), Problem> {
+/// How fast a reader takes lines.
+#[derive(Default)]
+struct Pace {
+    taken: usize,
+    /// Until when he is to have taken enough, if a line had to wait. What is slow before is the reading of the trail.
+    patience: Option<BoxFuture<'static, ()>>,
+}
+
+type Line = Result<String, std::io::Error>;
+type Lines = mpsc::Sender<Line>;
+
+impl Pace {
+    /// Counts a line that was taken.
+    fn count(&mut self) {
+        self.taken += 1;
+        if self.taken >= LINES_LEAST {
+            *self = Pace::default();
+        }
+    }
+
+    /// Waits until a line is taken; `false` if the reader has gone, or a timer that began before enough lines has ended.
+    async fn wait(
+        &mut self,
+        lines: &Lines,
+        line: Line,
+        timer: impl FnOnce() -> BoxFuture<'static, ()>,
+    ) -> bool {
+        let patience = self.patience.get_or_insert_with(timer);
+        let is_taken = tokio::select! {
+            biased;
+            sent = lines.send(line) => sent.is_ok(),
+            () = patience => false,
+        };
+        if is_taken {
+            self.count();
+        }
+        is_taken
+    }
+}
+
+fn write_lines(mut ask: Ask, range: Range, lines: &Lines) -> Result<(), Problem> {
     let runtime = tokio::runtime::Handle::current();
     let mut export = Export::new(ask.reader(), &ask.eyes(), range)?;
+    let mut pace = Pace::default();
     while !export.is_over() {
-        // Whose credential ends meanwhile reads no more, and who is erased meanwhile is not read any more.
-        let view = runtime.block_on(ask.service.bounded())?;
-        ask.require_alive(&view)?;
-        let reader = view.reader(ask.tenant.instance);
-        let eyes = Eyes::new(reader, &ask.caller);
+        // Whose credential ends meanwhile reads no more, and who is erased meanwhile is not read any more. The view before
+        // is let go of, so that what is overwritten need not be kept for as long as somebody reads.
+        ask.renew(runtime.block_on(ask.service.bounded())?);
+        ask.require_alive(&ask.view)?;
+        let (reader, eyes) = (ask.reader(), ask.eyes());
         export::require(&eyes)?;
         let persons = Persons::new(reader, &eyes, &ask.service.machine.keyring)?;
-        for line in (0..LINES_AHEAD).map_while(|_| export.next(&persons)) {
+        for line in (0..LINES_AHEAD).map_while(|_| export.next(reader.read, &persons)) {
             match lines.try_send(Ok(line.map_err(internal)? + "\n")) {
-                Ok(()) => {}
+                Ok(()) => pace.count(),
                 Err(TrySendError::Full(line)) => {
                     // The timer needs the runtime's context, which this thread is in.
-                    let sent =
-                        runtime.block_on(async { tokio::time::timeout(LINE_WITHIN, lines.send(line)).await });
-                    if !matches!(sent, Ok(Ok(()))) {
+                    let timer = || sleep(LINES_WITHIN).boxed();
+                    if !runtime.block_on(pace.wait(lines, line, timer)) {
                         return Ok(());
                     }
                     // Time has passed: the next line is for who may read then.
@@ -88,4 +130,47 @@ fn write_lines(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use tokio::sync::Notify;
+
+    /// How many of so many lines are sent to a reader who takes some of them, and how often time began anew; it is over
+    /// when he has stopped.
+    async fn send(count: usize, taken: usize) -> (usize, usize) {
+        let (lines, mut reading) = mpsc::channel(1);
+        let over = Arc::new(Notify::new());
+        let stopped = Arc::clone(&over);
+        tokio::spawn(async move {
+            for _ in 0..taken {
+                let _ = reading.recv().await;
+            }
+            stopped.notify_one();
+            std::future::pending::<()>().await;
+            drop(reading);
+        });
+        let (mut pace, mut began) = (Pace::default(), 0);
+        for sent in 0..count {
+            let timer = || {
+                began += 1;
+                let over = Arc::clone(&over);
+                async move { over.notified().await }.boxed()
+            };
+            if !pace.wait(&lines, Ok(String::new()), timer).await {
+                return (sent, began);
+            }
+        }
+        (count, began)
+    }
+
+    #[tokio::test]
+    async fn a_reader_keeps_his_export_as_long_as_he_takes_enough_lines() {
+        assert_eq!(send(5 * LINES_LEAST, 5 * LINES_LEAST).await, (5 * LINES_LEAST, 5));
+        // Lines that are too few do not begin anew; one more waits in the channel.
+        assert_eq!(send(5 * LINES_LEAST, LINES_LEAST - 2).await, (LINES_LEAST - 1, 1));
+        assert_eq!(send(5 * LINES_LEAST, 0).await, (1, 1));
+    }
 }

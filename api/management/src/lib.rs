@@ -39,11 +39,12 @@ pub mod route;
 
 use crate::error::Problem;
 use crate::route::Route;
+use crate::seats::Rooms;
 use api_core::Service;
 use api_core::limits::BODY_BYTES_MAX;
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::{Extension, Router};
 
 macro_rules! nouns {
     ($($number:literal $name:ident $word:literal $plural:literal $type:ty;)*) => {
@@ -72,5 +73,6 @@ pub fn router(service: Service) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(Extension(Rooms::default()))
         .with_state(service)
 }

@@ -1,39 +1,70 @@
-//! Seats for what lasts long on a node, such as a stream: so many in all, and so many for one caller, so that nobody takes
-//! the others'.
+//! Seats for what lasts long on a node, such as a stream: so many in all, and so many for one caller or one instance, so
+//! that nobody takes the others'.
 
 use crate::ask::Ask;
 use crate::error::Problem;
 use axum::http::StatusCode;
 use identity::id::{Id, InstanceId};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Who sits: a user of an instance.
-type Who = (InstanceId, String);
+/// The seats of one node.
+#[derive(Clone)]
+pub struct Rooms {
+    /// For streams of the trail.
+    pub streams: Arc<Seats>,
+    /// For exports of it: each holds a thread that hashes passwords too. One for an instance, however many owners it has.
+    pub exports: Arc<Seats>,
+}
+
+impl Default for Rooms {
+    fn default() -> Rooms {
+        Rooms {
+            streams: Arc::new(Seats::new(100, 10, Whose::Callers)),
+            exports: Arc::new(Seats::new(2, 1, Whose::Instances)),
+        }
+    }
+}
+
+/// Whose seats are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of one caller.
+    Callers,
+    /// Those of all callers of an instance.
+    Instances,
+}
+
+/// Who sits: a user of an instance, or no one user of it.
+type Who = (InstanceId, Option<Id>);
 
 /// Seats of one kind. They are a node's own: another node has as many.
 pub struct Seats {
     all: usize,
     each: usize,
+    whose: Whose,
     taken: Mutex<BTreeMap<Who, usize>>,
 }
 
 /// A taken seat; it is free again when this is dropped.
 pub struct Seat {
-    of: &'static Seats,
+    of: Arc<Seats>,
     who: Who,
 }
 
 impl Seats {
-    /// So many in all, and for each caller.
-    pub const fn new(all: usize, each: usize) -> Seats {
-        Seats { all, each, taken: Mutex::new(BTreeMap::new()) }
+    /// So many in all, and for each whose they are.
+    pub fn new(all: usize, each: usize, whose: Whose) -> Seats {
+        Seats { all, each, whose, taken: Mutex::default() }
     }
 
     /// A seat for the caller; 503 if there is none.
-    pub fn take(&'static self, ask: &Ask) -> Result<Seat, Problem> {
-        let name = ask.user().map(Id::to_string).unwrap_or_default();
-        let who = (ask.tenant.instance, name);
+    pub fn take(self: Arc<Self>, ask: &Ask) -> Result<Seat, Problem> {
+        let user = match self.whose {
+            Whose::Callers => ask.user().cloned(),
+            Whose::Instances => None,
+        };
+        let who = (ask.tenant.instance, user);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let his = taken.get(&who).copied().unwrap_or_default();
         if his >= self.each || taken.values().sum::<usize>() >= self.all {
@@ -41,6 +72,7 @@ impl Seats {
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title));
         }
         taken.insert(who.clone(), his + 1);
+        drop(taken);
         Ok(Seat { of: self, who })
     }
 }

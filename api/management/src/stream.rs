@@ -5,7 +5,8 @@ use crate::ask::Ask;
 use crate::error::Problem;
 use crate::events::{query_of, shown_to};
 use crate::query::Params;
-use crate::seats::{Seat, Seats};
+use crate::seats::{Rooms, Seat};
+use axum::Extension;
 use axum::extract::RawQuery;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -28,10 +29,6 @@ pub const FILTERS: &[(&str, &str)] = &[
     ("organization", "the id of the organization in which it happened"),
 ];
 
-/// How many follow one node's trail at once.
-const FOLLOWERS_MAX: usize = 100;
-/// How many streams one caller has at once.
-const OF_ONE_MAX: usize = 10;
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often one stream looks, which is about a minute: after it the reader comes again, perhaps to another node.
@@ -39,10 +36,13 @@ const LOOKS_MAX: u32 = 240;
 /// How many events one look takes.
 const BATCH: usize = 100;
 
-static FOLLOWERS: Seats = Seats::new(FOLLOWERS_MAX, OF_ONE_MAX);
-
 /// `GET /api/v1/events/stream`.
-pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub async fn follow(
+    ask: Ask,
+    Extension(rooms): Extension<Rooms>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let known: Vec<&str> = FILTERS.iter().map(|(name, _)| *name).collect();
     let mut query = query_of(&Params::of(query.as_deref(), &known)?)?;
     query.limit = BATCH;
@@ -50,7 +50,7 @@ pub async fn follow(ask: Ask, headers: HeaderMap, RawQuery(query): RawQuery) -> 
     if ask.eyes().organizations(Area::Events)?.is_some_and(|seen| seen.is_empty()) {
         return Err(Refusal::NotPermitted.into());
     }
-    let seat = FOLLOWERS.take(&ask)?;
+    let seat = rooms.streams.take(&ask)?;
     let after = match headers.get("last-event-id").map(|value| value.to_str()) {
         None => search::last(&ask.reader())?,
         Some(text) => Some(text.ok().and_then(|text| Place::parse(text).ok()).ok_or_else(|| {

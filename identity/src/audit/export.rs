@@ -3,14 +3,15 @@
 //! All events of a range are in it, for a chain with holes proves nothing: so it is for those who may read all.
 
 use crate::audit::file::{self, Chain, FORMAT, Line, Manifest, Mark, Told};
-use crate::audit::merge::Merge;
+use crate::audit::merge::{self, Merge};
 use crate::audit::unseal::Unseal;
 use crate::audit::{Entry, Head, Place, head, link, shown};
-use crate::id::Hash;
+use crate::id::{Hash, InstanceId};
 use crate::permission::{Area, Within};
 use crate::reader::{Reader, Run};
 use crate::refusal::Refusal;
 use crate::see::Eyes;
+use crate::tables::Read;
 
 /// Which part of the trail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,10 +23,15 @@ pub struct Range {
 }
 
 /// The lines of a file, without their ends. Reads the trail in bounded batches as it is asked for lines; the chain is hashed
-/// from its beginning, also where the range begins later. It ends after the manifest, or after a fault.
-pub struct Export<'a> {
-    reader: Reader<'a>,
-    range: Range,
+/// from its beginning, also where the range begins later. It ends after the manifest, or after a fault. It holds no view: a
+/// file may take hours, and a view keeps on disk whatever is overwritten meanwhile.
+pub struct Export {
+    instance: InstanceId,
+    after: Option<Place>,
+    /// The last place of it; `None` if nothing has happened yet. Each later view has all up to there.
+    through: Option<Place>,
+    /// The head of the whole trail when it began.
+    head: Head,
     events: Merge,
     chain: Head,
     start: Hash,
@@ -44,13 +50,24 @@ pub fn require(eyes: &Eyes<'_>) -> Run<()> {
     Ok(())
 }
 
-impl<'a> Export<'a> {
-    /// Begins a file. Refused: a caller who may not read all events of the instance.
-    pub fn new(reader: Reader<'a>, eyes: &Eyes<'_>, range: Range) -> Run<Export<'a>> {
+impl Export {
+    /// Begins a file of what a view has. Refused: a caller who may not read all events of the instance.
+    pub fn new(reader: Reader<'_>, eyes: &Eyes<'_>, range: Range) -> Run<Export> {
         require(eyes)?;
-        let events = Merge::whole(reader.read, reader.instance)?;
-        let (chain, start) = (Head::NONE, Head::NONE.hash);
-        Ok(Export { reader, range, events, chain, start, first: None, last: None, is_over: false })
+        let Reader { read, instance, .. } = reader;
+        let last = merge::last(read, instance)?;
+        Ok(Export {
+            instance,
+            after: range.after,
+            through: last.map(|last| range.through.map_or(last, |through| through.min(last))),
+            head: head(read, instance)?,
+            events: Merge::whole(read, instance)?,
+            chain: Head::NONE,
+            start: Head::NONE.hash,
+            first: None,
+            last: None,
+            is_over: false,
+        })
     }
 
     /// Whether there are no more lines.
@@ -58,31 +75,31 @@ impl<'a> Export<'a> {
         self.is_over
     }
 
-    /// The next line. What opens personal values may be another each time: a file takes long, and who is erased meanwhile
-    /// is not to be read in the rest of it.
-    pub fn next(&mut self, unseal: &dyn Unseal) -> Option<Run<String>> {
+    /// The next line, from the view that it began with or any later one. What opens personal values may be another each
+    /// time too: a file takes long, and who is erased meanwhile is not to be read in the rest of it.
+    pub fn next(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Option<Run<String>> {
         if self.is_over {
             return None;
         }
-        let line = self.line(unseal);
+        let line = self.line(read, unseal);
         self.is_over |= line.is_err();
         Some(line)
     }
 
-    fn line(&mut self, unseal: &dyn Unseal) -> Run<String> {
-        while let Some(entry) = self.events.next(self.reader.read)? {
-            if self.range.through.is_some_and(|through| entry.place > through) {
+    fn line(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Run<String> {
+        while let Some(entry) = self.events.next(read)? {
+            if self.through.is_none_or(|through| entry.place > through) {
                 break;
             }
             let before = self.chain.hash;
             self.chain.hash = link(&before, entry.place, &entry.stored);
             self.chain.count = self.chain.count.saturating_add(1);
-            if self.range.after.is_none_or(|after| entry.place > after) {
+            if self.after.is_none_or(|after| entry.place > after) {
                 return self.event(before, entry, unseal);
             }
         }
         self.is_over = true;
-        self.manifest()
+        Ok(self.manifest())
     }
 
     fn event(&mut self, before: Hash, entry: Entry, unseal: &dyn Unseal) -> Run<String> {
@@ -97,12 +114,12 @@ impl<'a> Export<'a> {
         Ok(file::write(&Line::Event(told)))
     }
 
-    fn manifest(&self) -> Run<String> {
-        let Head { hash, count } = head(self.reader.read, self.reader.instance)?;
+    fn manifest(&self) -> String {
+        let Head { hash, count } = self.head;
         let count_of = |first: Mark, last: Mark| (last.number - first.number).saturating_add(1);
         let manifest = Manifest {
             format: FORMAT,
-            instance: self.reader.instance.0,
+            instance: self.instance.0,
             count: self.first.zip(self.last).map_or(0, |(first, last)| count_of(first, last)),
             first: self.first,
             last: self.last,
@@ -110,6 +127,6 @@ impl<'a> Export<'a> {
             end: self.chain.hash,
             head: Chain { count, hash },
         };
-        Ok(file::write(&Line::End { manifest }))
+        file::write(&Line::End { manifest })
     }
 }

@@ -90,6 +90,36 @@ async fn an_export_proves_itself_and_is_for_who_sees_everything() {
     world.get("/api/v1/events/export", &world.acme.org_owner).await.refused(403, "not_permitted");
 }
 
+#[tokio::test]
+async fn an_instance_has_one_export_at_once() {
+    let world = World::new().await;
+    // More than is read ahead: it waits for its reader.
+    for number in 0..100 {
+        create_project(&world, &format!("p{number}")).await;
+    }
+    let other = world.appoint(&world.acme, Within::Instance, AdministratorRole::IamOwner).await;
+    let request = Request::get("/api/v1/events/export")
+        .header(header::HOST, HOST)
+        .header(header::AUTHORIZATION, format!("Bearer {}", world.acme.iam_owner));
+    let request = request.body(Body::empty()).unwrap();
+    let mut open = world.router.clone().oneshot(request).await.unwrap().into_body();
+    for token in [&world.acme.iam_owner, &other] {
+        world.get("/api/v1/events/export", token).await.refused(503, "unavailable");
+    }
+    let elsewhere = [("host", OTHER_HOST)];
+    world
+        .ask_with("GET", "/api/v1/events/export", &world.umbra.iam_owner, &elsewhere, None)
+        .await
+        .expect(200);
+    // What happens meanwhile is not in it.
+    create_project(&world, "late").await;
+    let mut text = String::new();
+    while let Some(frame) = tokio::time::timeout(HANG, open.frame()).await.expect("the export hangs") {
+        text += std::str::from_utf8(&frame.unwrap().into_data().unwrap_or_default()).unwrap();
+    }
+    assert!(verify::file(text.lines()).unwrap().count > 100 && !text.contains("project late"));
+}
+
 /// A stream of the trail, as far as it is read.
 struct Stream {
     body: Body,

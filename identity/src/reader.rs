@@ -148,19 +148,32 @@ impl<'a> Reader<'a> {
 
     /// Ids of `kind` that refer to `to`, in order, at most `limit`.
     pub fn referring(&self, to: Kind, id: &Id, kind: Kind, limit: usize) -> Result<Vec<Id>, Fault> {
+        self.referring_after((to, id), kind, None, limit)
+    }
+
+    /// The same behind one of them, be it still there or not.
+    pub fn referring_after(
+        &self,
+        (to, id): (Kind, &Id),
+        kind: Kind,
+        after: Option<&Id>,
+        limit: usize,
+    ) -> Result<Vec<Id>, Fault> {
         let prefix = Key::new(self.instance, Space::Reference).u16(to.number()).id(id).u16(kind.number());
-        self.ids_under(prefix, limit)
+        self.ids_under(prefix, after, limit)
     }
 
     /// Ids of `kind` that hang under a parent, in order, at most `limit`.
     pub fn children(&self, parent: Kind, id: &Id, kind: Kind, limit: usize) -> Result<Vec<Id>, Fault> {
         let prefix = Key::new(self.instance, Space::Child).u16(parent.number()).id(id).u16(kind.number());
-        self.ids_under(prefix, limit)
+        self.ids_under(prefix, None, limit)
     }
 
-    fn ids_under(&self, prefix: Key, limit: usize) -> Result<Vec<Id>, Fault> {
+    fn ids_under(&self, prefix: Key, after: Option<&Id>, limit: usize) -> Result<Vec<Id>, Fault> {
         let skip = prefix.clone().into_bytes().len();
+        let behind = after.map(|id| prefix.clone().id(id).bytes(&[0]).into_bytes());
         let (from, to) = prefix.range();
+        let from = behind.unwrap_or(from);
         let rows = self.read.scan(Table::State, &from, &to, limit)?;
         rows.iter().map(|(key, _)| id_at(key, skip)).collect()
     }

@@ -32,13 +32,14 @@ pub fn seal(ask: &Ask, list: &str, place: Vec<u8>) -> Result<String, Problem> {
     Ok(sealed_state::seal(&service.machine, &*service.entropy, &ask.view, instance, PURPOSE, &cursor)?)
 }
 
+/// What is said of a cursor that is none of the list.
+pub fn invalid() -> Problem {
+    let title = "the cursor is not of this list: use it as the answer gave it, with the same filter and sort";
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", title)
+}
+
 /// Opens a place that was sealed for the same.
 pub fn open(ask: &Ask, list: &str, text: &str) -> Result<Vec<u8>, Problem> {
-    let invalid = || {
-        let title =
-            "the cursor is not of this list: use it as the answer gave it, with the same filter and sort";
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", title)
-    };
     let (machine, instance) = (&ask.service.machine, ask.tenant.instance);
     let opened = sealed_state::open::<Cursor>(machine, &ask.view, instance, PURPOSE, text);
     let cursor = opened.map_err(|_| invalid())?;

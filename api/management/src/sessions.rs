@@ -3,9 +3,11 @@
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
 use crate::at::At;
+use crate::cursor;
 use crate::error::Problem;
 use crate::place::hidden;
-use crate::query::{LIMIT_MAX, Params};
+use crate::plain::blocking;
+use crate::query::Params;
 use crate::route::Route;
 use axum::extract::RawQuery;
 use axum::http::{Method, StatusCode};
@@ -15,6 +17,12 @@ use identity::user::User;
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
+/// The parameters of the list.
+const PAGING: &[(&str, &str)] = &[
+    ("limit", "how many at most: 1 to 1000, 50 unless said"),
+    ("cursor", "where the page before said that the next one goes on"),
+];
+
 /// The routes of this file.
 pub fn routes() -> Vec<Route> {
     let ok = StatusCode::OK;
@@ -22,7 +30,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/users/{id}/sessions", list)
             .called("list_sessions", "sessions")
             .about("Lists the sessions of a user that count.", "session.read")
-            .query(&[("limit", "how many at most: 1 to 1000, 50 unless said")])
+            .query(PAGING)
             .gives(ok, page),
         Route::new(Method::GET, "/api/v1/sessions/{id}", get)
             .called("get_session", "sessions")
@@ -35,12 +43,26 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn list(ask: Ask, at: At, RawQuery(query): RawQuery) -> Result<Answer, Problem> {
-    let limit = Params::of(query.as_deref(), &["limit"])?.limit()?;
-    let (eyes, reader) = (ask.eyes(), ask.reader());
-    let user = eyes.find::<User>(&at.id()?)?;
-    let found = session::of_user(&reader, &eyes, &user, LIMIT_MAX)?;
-    let items: Vec<Value> = found.iter().take(limit).map(|(id, session)| shown(id, session)).collect();
-    Ok(answer::read(&ask.view, json!({ "items": items })))
+    let params = Params::of(query.as_deref(), &["limit", "cursor"])?;
+    let limit = params.limit()?;
+    let user = ask.eyes().find::<User>(&at.id()?)?;
+    let name = format!("sessions {}", user.id);
+    let after = params.get("cursor").map(|text| after(&ask, &name, text)).transpose()?;
+    let (ask, page) =
+        blocking(ask, move |ask| Ok(session::of_user(&ask.reader(), &ask.eyes(), &user, after, limit)?))
+            .await?;
+    let items: Vec<Value> = page.found.iter().map(|(id, session)| shown(id, session)).collect();
+    let mut body = json!({ "items": items });
+    if let Some(id) = page.next {
+        body["next"] = cursor::seal(&ask, &name, id.as_str().as_bytes().to_vec())?.into();
+    }
+    Ok(answer::read(&ask.view, body))
+}
+
+/// Behind which session a page begins.
+fn after(ask: &Ask, name: &str, text: &str) -> Result<Id, Problem> {
+    let place = cursor::open(ask, name, text)?;
+    std::str::from_utf8(&place).ok().and_then(|text| Id::parse(text).ok()).ok_or_else(cursor::invalid)
 }
 
 /// A session that the caller sees.
@@ -96,7 +118,7 @@ fn page(generator: &mut SchemaGenerator) -> Value {
     let item = schema(generator);
     json!({
         "type": "object",
-        "properties": { "items": { "type": "array", "items": item } },
+        "properties": { "items": { "type": "array", "items": item }, "next": { "type": "string" } },
         "required": ["items"],
         "additionalProperties": false,
     })

@@ -87,24 +87,51 @@ pub fn seen(reader: &Reader<'_>, eyes: &Eyes<'_>, id: &Id) -> Run<Session> {
     if eyes.may_read(Area::Session, &place)? { Ok(session) } else { Err(Refusal::NotFound.into()) }
 }
 
-/// The sessions of a user that count, of at most `limit` that there are. Refused: a caller who may not read them.
+/// Sessions of a user that count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Those that were found.
+    pub found: Vec<(Id, Session)>,
+    /// Behind which session the next page goes on; `None` after the last.
+    pub next: Option<Id>,
+}
+
+/// How many sessions one page looks at, those that have ended and wait for their sweep among them, and how many at once.
+const LOOKED_MAX: usize = 2_000;
+const LOOKED_AT_ONCE: usize = 100;
+
+/// The sessions of a user that count, behind one of them, in the order of their ids. A page may be short, or empty, and have
+/// a next one. Refused: a caller who may not read them.
 pub fn of_user(
     reader: &Reader<'_>,
     eyes: &Eyes<'_>,
     user: &Record<User>,
+    after: Option<Id>,
     limit: usize,
-) -> Run<Vec<(Id, Session)>> {
+) -> Run<Page> {
     if !eyes.may_read(Area::Session, &Within::Organization(user.parent.clone()))? {
         return Err(Refusal::NotPermitted.into());
     }
-    let mut sessions = Vec::new();
-    for id in reader.referring(Kind::User, &user.id, Kind::Session, limit)? {
-        // One that has ended waits for its sweep.
-        if let Some(session) = optional(live(reader, &id))? {
-            sessions.push((id, session));
+    let (mut found, mut at) = (Vec::new(), after);
+    for _ in 0..LOOKED_MAX / LOOKED_AT_ONCE {
+        let of = (Kind::User, &user.id);
+        let ids = reader.referring_after(of, Kind::Session, at.as_ref(), LOOKED_AT_ONCE)?;
+        let is_last = ids.len() < LOOKED_AT_ONCE;
+        for id in ids {
+            if let Some(session) = optional(live(reader, &id))? {
+                // One more is looked for, so that the last page says that it is the last.
+                if found.len() >= limit {
+                    return Ok(Page { found, next: at });
+                }
+                found.push((id.clone(), session));
+            }
+            at = Some(id);
+        }
+        if is_last {
+            return Ok(Page { found, next: None });
         }
     }
-    Ok(sessions)
+    Ok(Page { found, next: at })
 }
 
 /// Starts a session after a proof, or lets the browser's own rise.

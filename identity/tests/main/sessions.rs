@@ -3,18 +3,24 @@
 use crate::scenario::set_state;
 use identity::credential::password::{ProvePassword, Renews, SetPassword};
 use identity::credential::throttle::{FailPassword, Lock, QUIET_SECS, Throttle, Unlock, delayed};
+use identity::encoding::encode_row;
 use identity::envelope::Caller;
 use identity::event::What;
 use identity::id::{Hash, Id};
 use identity::instance::lifetimes::Lifetimes;
+use identity::keys::{Key, Space};
 use identity::permission::{AdministratorRole, Within};
-use identity::record::State;
+use identity::reader::record_key;
+use identity::record::{Kind, State};
 use identity::refusal::Refusal;
+use identity::see::Eyes;
 use identity::session::{self, EndSession, EndSessionOf, Session, Started};
 use identity::setting::lockout::Lockout;
 use identity::setting::{Set, Setting};
 use identity::sweep::Sweep;
+use identity::tables::{Changes, Table};
 use identity::testing::fixtures::World;
+use identity::testing::fixtures::id;
 use identity::testing::tenant::{Person, Tenant, Tenants};
 use identity::user::User;
 
@@ -88,6 +94,53 @@ fn a_session_ends_by_itself_and_the_sweep_takes_it() {
     world.when(&caller, acme.instance, &EndSession {}).refused(Refusal::CallerNotAlive);
     world.must(&Caller::system(), acme.instance, &Sweep { limit: 2000 });
     assert_eq!(world.reader(acme.instance).row::<Session>(&mine.session).unwrap(), None);
+}
+
+#[test]
+fn every_session_that_counts_is_on_a_page_however_many_have_ended() {
+    let (mut world, Tenants { acme, .. }) = World::standard();
+    let mine = world.sign_in(acme.instance, &acme.user.id);
+    let living: Session = world.reader(acme.instance).row(&mine).unwrap().unwrap();
+    let own = world.reader(acme.instance).referring(Kind::User, &acme.user.id, Kind::Session, 100).unwrap();
+    // More than one page looks at; few of them count, the first and the last of all among them.
+    let counts = |number: u32| [1, 2, 2_400, 2_600].contains(&number);
+    let mut changes = Changes::new();
+    for number in 1..=2_600 {
+        let session = Id::parse(&format!("s{number:04}")).unwrap();
+        let expires = if counts(number) { living.expires } else { world.now };
+        let row = encode_row(&Session { expires, ..living.clone() });
+        let reference = Key::new(acme.instance, Space::Reference).u16(Kind::User.number());
+        let reference = reference.id(&acme.user.id).u16(Kind::Session.number()).id(&session).into_bytes();
+        changes.insert((Table::State, record_key(acme.instance, Kind::Session, &session)), Some(row));
+        changes.insert((Table::State, reference), Some(Vec::new()));
+    }
+    world.tables.write(changes);
+    let reader = world.reader(acme.instance);
+    let user = reader.existing::<User>(&acme.user.id).unwrap();
+    let owner = acme.org_owner.caller();
+    let page =
+        |after, limit| session::of_user(&reader, &Eyes::new(reader, &owner), &user, after, limit).unwrap();
+    for limit in [1, 2, 1000] {
+        let (mut found, mut next, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = page(next, limit);
+            assert!(page.found.len() <= limit);
+            found.extend(page.found.into_iter().map(|(id, _)| id));
+            (next, pages) = (page.next, pages + 1);
+            if next.is_none() {
+                break;
+            }
+        }
+        let mut expected: Vec<Id> = ["s0001", "s0002", "s2400", "s2600"].map(id).to_vec();
+        expected.extend(own.clone());
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{limit} at once");
+        assert!(pages <= 8, "{pages}");
+    }
+    let stranger = acme.user.caller();
+    let refused = session::of_user(&reader, &Eyes::new(reader, &stranger), &user, None, 10);
+    assert_eq!(refused, Err(Refusal::NotPermitted.into()));
 }
 
 #[test]

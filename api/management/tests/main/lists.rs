@@ -1,10 +1,19 @@
 //! Lists: filters, orders, pages. What is asked for decides what is shown, and never who may see it.
 
 use crate::world::*;
+use identity::credential::password::Password;
+use identity::encoding::encode_row;
+use identity::id::Hash;
+use identity::keys::{Key, Space};
 use identity::name::HostName;
 use identity::organization::Organization;
 use identity::project::Project;
+use identity::reader::{Reader, record_key};
+use identity::record::Kind;
+use identity::session::Session;
+use identity::tables::{Changes, Table};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 impl World {
     /// Ids of one page, and the cursor behind it.
@@ -430,5 +439,50 @@ async fn pages_of_an_owner_of_one_organization_show_nobody_elses_rows() {
                 "{path}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_page_by_page() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    let instance = world.acme.instance;
+    let kind = json!({ "human": { "given_name": "A", "family_name": "B" } });
+    for user in ["alice", "bob"] {
+        let body = json!({ "id": user, "organization": "acme", "username": user, "kind": kind });
+        world.post("/api/v1/users", owner, body).await.expect(201);
+    }
+    let password = json!({ "password": "correct horse battery" });
+    world.post("/api/v1/users/alice/password", owner, password).await.expect(204);
+    let mut tables = (*world.solo.tables()).clone();
+    let now = world.solo.now();
+    let reader = Reader { read: &tables, instance, now };
+    let password = reader.row::<Password>(&id("alice")).unwrap().unwrap().revision;
+    let mut changes = Changes::new();
+    for session in ["one", "two", "three", "four", "five"] {
+        let row = Session {
+            user: id("alice"),
+            organization: id("acme"),
+            secret: Hash::of(b"secret"),
+            started: now,
+            authenticated: now,
+            password,
+            expires: if session == "two" { now } else { now.plus_secs(60) },
+        };
+        let of = Key::new(instance, Space::Reference).u16(Kind::User.number()).id(&id("alice"));
+        let of = of.u16(Kind::Session.number()).id(&id(session)).into_bytes();
+        let key = record_key(instance, Kind::Session, &id(session));
+        changes.extend([((Table::State, key), Some(encode_row(&row))), ((Table::State, of), Some(vec![]))]);
+    }
+    tables.write(changes);
+    world.solo.rewind(Arc::new(tables));
+    for limit in 1..=5 {
+        let found = world.pages(&format!("/api/v1/users/alice/sessions?limit={limit}"), owner).await;
+        assert_eq!(found, ["one", "five", "four", "three"]);
+    }
+    let cursor = world.page("/api/v1/users/alice/sessions?limit=1", owner).await.1.unwrap();
+    for (path, token) in [("users/bob/sessions", owner), ("users/alice/sessions", &world.acme.iam_owner)] {
+        let path = format!("/api/v1/{path}?cursor={cursor}");
+        world.get(&path, token).await.refused(400, "invalid_cursor");
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::diagnostic::diagnostic;
 use crate::samples::{self, Sample};
+use identity::credential::service_key::PublicJwk;
 use identity::encoding::{Stored, decode_row, encode};
 use identity::envelope::{Caller, Source};
 use identity::event::{Event, What};
@@ -119,6 +120,18 @@ fn golden_callers() {
     ];
     let text: String = callers.iter().map(|caller| text_of(&encode(caller), 0)).collect();
     compare(&path("callers.cbor.hex"), &text);
+}
+
+#[test]
+fn golden_keys_of_service_accounts() {
+    // The public keys of RFC 7517, appendix A.1, and of RFC 8037, appendix A.2.
+    let keys = [
+        r#"{"crv":"P-256","kty":"EC","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#,
+        r#"{"e":"AQAB","kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}"#,
+        r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ];
+    let text: String = keys.map(|key| text_of(&encode(&PublicJwk::parse(key).unwrap()), 0)).concat();
+    compare(&path("service-keys.cbor.hex"), &text);
 }
 
 #[test]

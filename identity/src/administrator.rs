@@ -306,6 +306,7 @@ pub fn require_all_of_user(reader: &Reader<'_>, caller: &Caller, user: &Id) -> R
 pub fn require_all_of_home(reader: &Reader<'_>, caller: &Caller, organization: &Id) -> Run<()> {
     for id in of_instance(reader)? {
         if let Some(entry) = reader.find::<Administrator>(&id)?
+            && entry.state == State::Active
             && reader.find::<User>(&entry.spec.user)?.is_some_and(|user| user.parent == *organization)
             && !covers(reader, caller, &entry.spec)?
         {

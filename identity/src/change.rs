@@ -187,7 +187,7 @@ impl<T: Resource> Command for Update<T> {
         tx.put(&after);
         let fields = diff::<T>(tx, (&after.id, &after.parent), Some(&before.spec), Some(&after.spec))?;
         tell(tx, What::Changed, &after, fields)?;
-        T::changed(tx, &before, &after)?;
+        T::changed(tx, &after)?;
         Ok(Saved { id: after.id, revision: after.revision })
     }
 }

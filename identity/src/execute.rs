@@ -174,6 +174,7 @@ impl<'a> Chunk<'a> {
                 tx.reader().live_instance()?;
             }
             alive::check(&tx.reader(), &tx.caller)?;
+            let allow = |tx: &Tx<'_, '_>, access: &Access| permit(&tx.reader(), &tx.caller, access);
             (line.run)(&envelope.body, &mut tx, allow)
         }));
         let reply = match ran {
@@ -246,10 +247,6 @@ fn fingerprint(envelope: &Envelope) -> Hash {
         }
     }
     crate::id::Fixed(sha.finish())
-}
-
-fn allow(tx: &Tx<'_, '_>, access: &Access) -> Run<()> {
-    permit(&tx.reader(), &tx.caller, access)
 }
 
 /// Refuses a caller who has not the access that a command needs.

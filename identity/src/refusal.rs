@@ -67,6 +67,8 @@ refusals! {
     6 NotPermitted Forbidden "not_permitted" "the caller lacks the permission for this";
     7 NotFound Missing "not_found" "there is no such resource";
     8 AlreadyExists Conflict "already_exists" of "id" "the id is taken; choose another";
+    77 IdOfProgram Conflict "id_of_program" of "id"
+        "a service account signs in by this as its username, and could be taken for what has this id; choose another";
     9 RevisionChanged Changed "revision_changed" "the resource was changed meanwhile; read it again";
     10 ParentNotActive Conflict "parent_not_active" "what this belongs to is not active; activate that first";
     11 NotActive Conflict "not_active" "the resource is not active";

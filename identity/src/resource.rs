@@ -112,7 +112,7 @@ pub trait Resource: Stored + Clone + PartialEq + Send + 'static {
     }
 
     /// Does what follows from a change of its values, once they are written.
-    fn changed(_tx: &mut Tx<'_, '_>, _before: &Record<Self>, _after: &Record<Self>) -> Run<()> {
+    fn changed(_tx: &mut Tx<'_, '_>, _record: &Record<Self>) -> Run<()> {
         Ok(())
     }
 

@@ -47,6 +47,7 @@ impl<'a> Eyes<'a> {
             return Ok(true);
         }
         let area = record.spec.area();
+        debug_assert!(T::AREAS.contains(&area), "lists look where one of AREAS may be read");
         let within = match place(&self.reader, record) {
             Err(No::Refused(_)) => return Ok(false),
             other => other?,

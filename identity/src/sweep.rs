@@ -227,9 +227,14 @@ fn bury(tx: &mut Tx<'_, '_>, kind: Kind, id: &Id) -> Run<()> {
 }
 
 fn end<T: Resource>(tx: &mut Tx<'_, '_>, record: &Record<T>) -> Run<()> {
+    // What it was in may be gone before it: then it is told of where that was, if at all.
+    let reader = tx.reader();
+    let place = record.spec.under(&reader, &record.parent).and_then(|within| within.organization(&reader));
+    let organization = match optional(place)? {
+        Some(organization) => organization,
+        None => optional(T::Parent::organization(&reader, &record.parent))?.flatten(),
+    };
     change::remove(tx, record)?;
-    // What it was in may be gone before it.
-    let organization = optional(T::Parent::organization(&tx.reader(), &record.parent))?.flatten();
     Ok(tx.tell(What::Swept, T::KIND, &record.id, organization.as_ref(), Vec::new())?)
 }
 

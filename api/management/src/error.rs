@@ -67,6 +67,21 @@ impl Problem {
         Problem { fields: vec![field], ..self }
     }
 
+    /// What is wrong with the fields of a body, put beside what was found before; anything else stays a problem of its own.
+    pub(crate) fn gather<T>(
+        faults: &mut Vec<Field>,
+        found: Result<T, Problem>,
+    ) -> Result<Option<T>, Problem> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(problem) if problem.code == "invalid_body" && !problem.fields.is_empty() => {
+                faults.extend(problem.fields);
+                Ok(None)
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.status

@@ -103,10 +103,15 @@ pub(crate) fn query_of(params: &Params) -> Result<Query, Problem> {
         query.what.push(What::from_word(word).ok_or_else(|| wrong("what", format!("one of {}", known())))?);
     }
     if let Some(word) = params.get("kind") {
-        query.kind = Some(Kind::from_word(word).ok_or_else(|| wrong("kind", "no such kind of thing"))?);
+        let known = || Kind::ALL.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ");
+        let kind = Kind::from_word(&word.replace('-', "_"));
+        query.kind = Some(kind.ok_or_else(|| wrong("kind", format!("one of {}", known())))?);
     }
     (query.target, query.organization) = (id("target")?, id("organization")?);
     (query.since, query.until) = (moment("since")?, moment("until")?);
+    if query.since.zip(query.until).is_some_and(|(since, until)| since >= until) {
+        return Err(wrong("until", "it is behind since"));
+    }
     (query.after, query.before) = (place("after")?, place("before")?);
     Ok(query)
 }

@@ -11,10 +11,12 @@ use axum::extract::RawQuery;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use identity::audit::Place;
 use identity::audit::export::{self, Export, Range};
 use identity::audit::unseal::Persons;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -36,23 +38,46 @@ pub async fn exported(
     let range = Range { after: place("after")?, through: place("through")? };
     export::require(&ask.eyes())?;
     let seat = rooms.exports.take(&ask)?;
-    let (lines, reading) = mpsc::channel::<Line>(LINES_AHEAD);
+    let (lines, reading) = mpsc::channel(LINES_AHEAD);
+    let whole = Arc::new(AtomicBool::new(false));
+    let is_whole = Arc::clone(&whole);
     tokio::task::spawn_blocking(move || {
-        if let Err(problem) = write_lines(ask, range, &lines) {
-            // The reader sees a file without its end, which proves nothing.
-            let _ = lines.try_send(Err(std::io::Error::other(problem.code())));
+        match write_lines(ask, range, &lines) {
+            Ok(Written::Whole) => is_whole.store(true, Ordering::Release),
+            Ok(Written::Part) => {}
+            Err(problem) => tracing::warn!(code = problem.code(), "an export of the trail was cut off"),
         }
         drop(seat);
     });
-    let body = stream::unfold(reading, async |mut reading| {
-        let line = reading.recv().await?;
-        Some((line, reading))
-    });
-    let mut response = Body::from_stream(body).into_response();
+    let mut response = Body::from_stream(until_whole(reading, whole)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// The lines, and behind them an error if they are not all: what is cut off must not look like the end.
+fn until_whole(
+    reading: mpsc::Receiver<String>,
+    whole: Arc<AtomicBool>,
+) -> impl Stream<Item = Result<String, std::io::Error>> {
+    stream::unfold(Some((reading, whole)), async |state| {
+        let (mut reading, whole) = state?;
+        match reading.recv().await {
+            Some(line) => Some((Ok(line), Some((reading, whole)))),
+            None if whole.load(Ordering::Acquire) => None,
+            None => Some((Err(std::io::Error::other("the export was cut off")), None)),
+        }
+    })
+}
+
+/// How much of a file was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// All of it.
+    Whole,
+    /// What its reader has taken before he went, or was too slow.
+    Part,
 }
 
 /// The least speed of a reader: so many lines,
@@ -68,8 +93,7 @@ struct Pace {
     patience: Option<BoxFuture<'static, ()>>,
 }
 
-type Line = Result<String, std::io::Error>;
-type Lines = mpsc::Sender<Line>;
+type Lines = mpsc::Sender<String>;
 
 impl Pace {
     /// Counts a line that was taken.
@@ -84,7 +108,7 @@ impl Pace {
     async fn wait(
         &mut self,
         lines: &Lines,
-        line: Line,
+        line: String,
         timer: impl FnOnce() -> BoxFuture<'static, ()>,
     ) -> bool {
         let patience = self.patience.get_or_insert_with(timer);
@@ -100,7 +124,7 @@ impl Pace {
     }
 }
 
-fn write_lines(mut ask: Ask, range: Range, lines: &Lines) -> Result<(), Problem> {
+fn write_lines(mut ask: Ask, range: Range, lines: &Lines) -> Result<Written, Problem> {
     let runtime = tokio::runtime::Handle::current();
     let mut export = Export::new(ask.reader(), &ask.eyes(), range)?;
     let mut pace = Pace::default();
@@ -113,29 +137,36 @@ fn write_lines(mut ask: Ask, range: Range, lines: &Lines) -> Result<(), Problem>
         export::require(&eyes)?;
         let persons = Persons::new(reader, &eyes, &ask.service.machine.keyring)?;
         for line in (0..LINES_AHEAD).map_while(|_| export.next(reader.read, &persons)) {
-            match lines.try_send(Ok(line.map_err(internal)? + "\n")) {
+            // What lies before the file is hashed, piece by piece: whoever has gone meanwhile is not waited for.
+            let Some(line) = line.map_err(internal)? else {
+                if lines.is_closed() {
+                    return Ok(Written::Part);
+                }
+                break;
+            };
+            match lines.try_send(line + "\n") {
                 Ok(()) => pace.count(),
                 Err(TrySendError::Full(line)) => {
                     // The timer needs the runtime's context, which this thread is in.
                     let timer = || sleep(LINES_WITHIN).boxed();
                     if !runtime.block_on(pace.wait(lines, line, timer)) {
-                        return Ok(());
+                        return Ok(Written::Part);
                     }
                     // Time has passed: the next line is for who may read then.
                     break;
                 }
                 // Nobody reads any more.
-                Err(TrySendError::Closed(_)) => return Ok(()),
+                Err(TrySendError::Closed(_)) => return Ok(Written::Part),
             }
         }
     }
-    Ok(())
+    Ok(Written::Whole)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+    use futures_util::StreamExt;
     use tokio::sync::Notify;
 
     /// How many of so many lines are sent to a reader who takes some of them, and how often time began anew; it is over
@@ -159,11 +190,24 @@ mod tests {
                 let over = Arc::clone(&over);
                 async move { over.notified().await }.boxed()
             };
-            if !pace.wait(&lines, Ok(String::new()), timer).await {
+            if !pace.wait(&lines, String::new(), timer).await {
                 return (sent, began);
             }
         }
         (count, began)
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_off_does_not_look_like_the_end() {
+        for (whole, last) in [(true, Some(Ok("line"))), (false, Some(Err("the export was cut off")))] {
+            let (lines, reading) = mpsc::channel(2);
+            lines.send("line".to_owned()).await.unwrap();
+            drop(lines);
+            let all: Vec<_> = until_whole(reading, Arc::new(AtomicBool::new(whole))).collect().await;
+            let told: Vec<_> = all.iter().map(|one| one.as_deref().map_err(ToString::to_string)).collect();
+            assert_eq!(told.len(), if whole { 1 } else { 2 });
+            assert_eq!(told.last().cloned(), last.map(|last| last.map_err(str::to_owned)));
+        }
     }
 
     #[tokio::test]

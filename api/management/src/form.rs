@@ -1,6 +1,6 @@
 //! The JSON form of a resource: its own values, flat, with what all resources have. Nothing of a noun stands here.
 
-use crate::error::Problem;
+use crate::error::{Field, Problem};
 use crate::noun::Noun;
 use crate::shape;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -113,16 +113,17 @@ pub fn take_common<T: Noun>(members: &mut Map<String, Value>, record: &Record<T>
     let parent = parent_word::<T>().map(|word| fixed(word, json!(record.parent)));
     let id = fixed("id", json!(record.id));
     let created = fixed("created", record.created.rfc3339().into());
+    let mut faults = Vec::new();
     for (name, value, reason) in [Some(id), parent, Some(created), Some(state)].into_iter().flatten() {
         if members.remove(name).is_some_and(|sent| sent != value) {
-            return Err(Problem::field(name, reason));
+            faults.push(Field { field: name.to_owned(), reason: reason.to_owned() });
         }
     }
     // They say which one was read, and what follows from others; If-Match says that it must still be that one.
     for name in ["revision", "changed"].iter().chain(T::DERIVED.iter().map(|(name, _)| name)) {
         members.remove(*name);
     }
-    Ok(())
+    if faults.is_empty() { Ok(()) } else { Err(Problem::fields(faults)) }
 }
 
 /// Lays a merge patch over values (RFC 7396): null takes a value away.

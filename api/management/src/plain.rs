@@ -221,17 +221,24 @@ pub(crate) async fn create_one<T: Noun>(
     mut members: Map<String, Value>,
     asked: &[u8],
 ) -> Result<(api_core::Submitted<Saved>, Option<Shown>), Problem> {
-    let id = new_id::<T::Birth>(ask, take_id(&mut members, "id")?)?;
+    let mut faults = Vec::new();
+    let id = take_id(&mut members, "id").and_then(|id| new_id::<T::Birth>(ask, id));
+    let id = Problem::gather(&mut faults, id)?;
     let parent = match (under, parent_word::<T>()) {
-        (Some(parent), _) => parent,
-        (None, None) => Id::from_number(ask.tenant.instance.0),
-        (None, Some(word)) => take_id(&mut members, word)?.ok_or_else(|| {
-            Problem::field(word, format!("the id of the {word} in which it is created is missing"))
-        })?,
+        (Some(parent), _) => Ok(parent),
+        (None, None) => Ok(Id::from_number(ask.tenant.instance.0)),
+        (None, Some(word)) => take_id(&mut members, word).and_then(|id| {
+            let missing = || format!("the id of the {word} in which it is created is missing");
+            id.ok_or_else(|| Problem::field(word, missing()))
+        }),
     };
+    let parent = Problem::gather(&mut faults, parent)?;
     // Where the values name a place themselves, it is that which there may not be.
     let placed = T::PLACED_BY.filter(|field| members.get(*field).is_some_and(|value| !value.is_null()));
-    let spec: T = typed(members)?;
+    let spec = Problem::gather(&mut faults, typed::<T>(members))?;
+    let (Some(id), Some(parent), Some(spec)) = (id, parent, spec) else {
+        return Err(Problem::fields(faults));
+    };
     let key = ask.service.data_key_at(&ask.view, ask.tenant.instance)?;
     let (birth, secret) = T::Birth::draw(&ask.service, &key, &id);
     let command = Create { id: id.clone(), parent: parent.clone(), spec, birth };
@@ -278,8 +285,11 @@ async fn replace<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> R
     let body = body?;
     let mut members = object(&headers, &body)?;
     let record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
-    take_common(&mut members, &record)?;
-    let command = Update { id: record.id.clone(), revision: ask.if_match(), spec: typed::<T>(members)? };
+    let mut faults = Vec::new();
+    Problem::gather(&mut faults, take_common(&mut members, &record))?;
+    let spec = Problem::gather(&mut faults, typed::<T>(members))?;
+    let Some(spec) = spec.filter(|_| faults.is_empty()) else { return Err(Problem::fields(faults)) };
+    let command = Update { id: record.id.clone(), revision: ask.if_match(), spec };
     match ask.submit(&command, &body).await {
         Ok(saved) => after_change::<T>(&ask, saved).await,
         Err(problem) => place::told_of(&ask, problem, &command.spec, &record),
@@ -293,13 +303,16 @@ async fn patch<T: Noun>(ask: Ask, at: At, headers: HeaderMap, body: Body) -> Res
     let body = body?;
     let mut members = object(&headers, &body)?;
     let mut record = named(&at)?.find::<T>(&ask, &ask.eyes())?;
-    take_common(&mut members, &record)?;
+    let mut faults = Vec::new();
+    Problem::gather(&mut faults, take_common(&mut members, &record))?;
     for tries in 1.. {
         let mut target = Value::Object(values(&record.spec)?);
         merge(&mut target, Value::Object(members.clone()));
         let Value::Object(target) = target else { return Err(Problem::not_found()) };
         let revision = ask.if_match().or(Some(record.revision));
-        let command = Update { id: record.id.clone(), revision, spec: typed::<T>(target)? };
+        let spec = Problem::gather(&mut faults, typed::<T>(target))?;
+        let Some(spec) = spec.filter(|_| faults.is_empty()) else { return Err(Problem::fields(faults)) };
+        let command = Update { id: record.id.clone(), revision, spec };
         match ask.submit(&command, &body).await {
             Err(problem)
                 if problem.code() == Refusal::RevisionChanged.code()

@@ -6,7 +6,7 @@ use crate::at::At;
 use crate::cursor;
 use crate::error::Problem;
 use crate::place::hidden;
-use crate::plain::blocking;
+use crate::plain::{OF_LISTS, blocking};
 use crate::query::Params;
 use crate::route::Route;
 use axum::extract::RawQuery;
@@ -18,10 +18,7 @@ use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
 /// The parameters of the list.
-const PAGING: &[(&str, &str)] = &[
-    ("limit", "how many at most: 1 to 1000, 50 unless said"),
-    ("cursor", "where the page before said that the next one goes on"),
-];
+const PAGING: &[(&str, &str)] = OF_LISTS.split_at(2).0;
 
 /// The routes of this file.
 pub fn routes() -> Vec<Route> {

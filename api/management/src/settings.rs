@@ -140,8 +140,8 @@ async fn history<T: Served>(ask: Ask, at: At, RawQuery(query): RawQuery) -> Resu
 }
 
 async fn reset<T: Served>(ask: Ask, at: At) -> Result<Answer, Problem> {
-    ask.require_no_tag()?;
     let within = place(&ask, &at)?;
-    let done = ask.submit(&Reset::<T> { within, of: PhantomData }, b"").await?;
+    let command = Reset::<T> { within, expected: ask.if_match(), of: PhantomData };
+    let done = ask.submit(&command, b"").await?;
     Ok(answer::nothing(done.position))
 }

@@ -50,13 +50,20 @@ impl Description {
 
     /// The shape of what a path takes when it is posted to, if it is told.
     pub fn posted(&self, path: &str) -> Option<&Value> {
-        self.all["paths"][path]["post"]["requestBody"]["content"]["application/json"].get("schema")
+        self.taken(path, "post")
+    }
+
+    /// The shape of what a path takes by a method, if it is told.
+    pub fn taken(&self, path: &str, method: &str) -> Option<&Value> {
+        self.all["paths"][path][method]["requestBody"]["content"]["application/json"].get("schema")
     }
 
     /// What is wrong with values, up to 50 faults; `own` are fields that are not listed where another is unknown.
     pub fn faults(&self, shape: &Value, values: &Value, extent: Extent, own: &[&str]) -> Vec<Field> {
         let mut check = Check { description: self, extent, own, faults: Vec::new() };
         check.value("", shape, values);
+        // One of several cases brings all of its own.
+        check.faults.truncate(FAULTS_MAX);
         check.faults
     }
 
@@ -127,15 +134,15 @@ impl Check<'_> {
             return;
         }
         let shape = self.description.resolved(shape);
-        let cases = shape.get("oneOf").or(shape.get("anyOf")).and_then(Value::as_array);
-        let words = words(shape, cases.map_or(&[], Vec::as_slice));
+        let cases = cases(shape);
+        let words = words(shape, cases);
         if !words.is_empty() {
             if !value.as_str().is_some_and(|text| words.contains(&text)) {
                 self.fault(name, unknown("word", value.as_str().unwrap_or_default(), &words));
             }
             return;
         }
-        if let Some(cases) = cases {
+        if !cases.is_empty() {
             return self.one_of(name, cases, value);
         }
         if let Some(wanted) = other_type(shape, value) {
@@ -270,6 +277,11 @@ pub fn dotted(name: &str, field: &str) -> String {
 
 fn texts(list: &Value) -> Vec<&str> {
     list.as_array().map(|items| items.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+}
+
+/// The things that a value is one of.
+pub fn cases(shape: &Value) -> &[Value] {
+    shape.get("oneOf").or(shape.get("anyOf")).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The words that a value is one of, if it can be nothing else; `cases` are those of the shape.

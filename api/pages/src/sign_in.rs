@@ -25,7 +25,7 @@ use identity::envelope::Caller;
 use identity::id::Id;
 use identity::instance::lifetimes::{self, Lifetimes};
 use identity::organization::Organization;
-use identity::project::Project;
+use identity::project::{OWN_PROJECT, Project};
 use identity::reader::No;
 use identity::refusal::Refusal;
 use identity::session::{self, Started};
@@ -141,7 +141,9 @@ async fn step(
     let organization = reader
         .live::<Project>(&application.parent)
         .and_then(|project| reader.live::<Organization>(&project.parent))
-        .ok();
+        .ok()
+        // The instance's own applications are for the people of all organizations.
+        .filter(|_| application.parent.as_str() != OWN_PROJECT);
     let within = organization.as_ref().map(|organization| &organization.id);
     let Ok((login, _)) = effective::<Login>(&reader, within) else {
         return Err(Box::new(page.unavailable()));

@@ -155,11 +155,12 @@ impl Resource for Application {
         let is_new = !change.reader.is_taken::<Application>(change.id)?;
         // With a user's id it would share his secret, and could be taken for him; audiences name projects as well.
         if is_new
-            && (change.reader.is_taken::<User>(change.id)?
-                || change.reader.is_taken::<Project>(change.id)?
-                || is_program(&change.reader, change.id)?)
+            && (change.reader.is_taken::<User>(change.id)? || change.reader.is_taken::<Project>(change.id)?)
         {
             return Err(Refusal::AlreadyExists.into());
+        }
+        if is_new && is_program(&change.reader, change.id)? {
+            return Err(Refusal::IdOfProgram.into());
         }
         guard_own(&change.reader, change.caller, change.parent)?;
         let Some(after) = change.after else { return Ok(()) };

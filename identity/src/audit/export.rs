@@ -50,6 +50,9 @@ pub fn require(eyes: &Eyes<'_>) -> Run<()> {
     Ok(())
 }
 
+/// How many events one call hashes at most.
+const LOOKS_MAX: usize = 1_000;
+
 impl Export {
     /// Begins a file of what a view has. Refused: a caller who may not read all events of the instance.
     pub fn new(reader: Reader<'_>, eyes: &Eyes<'_>, range: Range) -> Run<Export> {
@@ -75,9 +78,9 @@ impl Export {
         self.is_over
     }
 
-    /// The next line, from the view that it began with or any later one. What opens personal values may be another each
+    /// The next line, or none yet where much lies before the first; from the view that it began with or any later one. What opens personal values may be another each
     /// time too: a file takes long, and who is erased meanwhile is not to be read in the rest of it.
-    pub fn next(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Option<Run<String>> {
+    pub fn next(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Option<Run<Option<String>>> {
         if self.is_over {
             return None;
         }
@@ -86,20 +89,25 @@ impl Export {
         Some(line)
     }
 
-    fn line(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Run<String> {
-        while let Some(entry) = self.events.next(read)? {
+    fn line(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Run<Option<String>> {
+        for _ in 0..LOOKS_MAX {
+            let Some(entry) = self.events.next(read)? else { return Ok(Some(self.end())) };
             if self.through.is_none_or(|through| entry.place > through) {
-                break;
+                return Ok(Some(self.end()));
             }
             let before = self.chain.hash;
             self.chain.hash = link(&before, entry.place, &entry.stored);
             self.chain.count = self.chain.count.saturating_add(1);
             if self.after.is_none_or(|after| entry.place > after) {
-                return self.event(before, entry, unseal);
+                return self.event(before, entry, unseal).map(Some);
             }
         }
+        Ok(None)
+    }
+
+    fn end(&mut self) -> String {
         self.is_over = true;
-        Ok(self.manifest())
+        self.manifest()
     }
 
     fn event(&mut self, before: Hash, entry: Entry, unseal: &dyn Unseal) -> Run<String> {

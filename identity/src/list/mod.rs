@@ -95,11 +95,13 @@ impl<R: Resource> Pages<'_, '_, R> {
     fn by_id(&self) -> Run<Source> {
         let sources = self.sources();
         let mut wanted = Vec::new();
-        if let Some(condition) = &self.query.condition {
-            wanted.extend(sources.narrowed(condition));
-        }
+        // First, and beside the others: each round goes on from a row of the caller's own, not past other people's.
         if let Some(reach) = self.reach()? {
             wanted.push(sources.reach(&reach));
+        }
+        match self.query.condition.as_ref().and_then(|condition| sources.narrowed(condition)) {
+            Some(Source::Both(parts)) => wanted.extend(parts),
+            narrowed => wanted.extend(narrowed),
         }
         Ok(match wanted.pop() {
             None => sources.all(),

@@ -245,7 +245,13 @@ impl Sources {
     pub(super) fn narrowed(&self, condition: &Condition) -> Option<Source> {
         match condition {
             Condition::All(parts) => {
-                let sources: Vec<Source> = parts.iter().filter_map(|part| self.narrowed(part)).collect();
+                let mut sources = Vec::new();
+                for part in parts {
+                    match self.narrowed(part) {
+                        Some(Source::Both(parts)) => sources.extend(parts),
+                        narrowed => sources.extend(narrowed),
+                    }
+                }
                 (!sources.is_empty()).then_some(Source::Both(sources))
             }
             Condition::Any(parts) => {

@@ -116,8 +116,8 @@ impl Resource for ProjectGrant {
         keep(tx, record)
     }
 
-    fn changed(tx: &mut Tx<'_, '_>, _: &Record<Self>, after: &Record<Self>) -> Run<()> {
-        keep(tx, after)
+    fn changed(tx: &mut Tx<'_, '_>, record: &Record<Self>) -> Run<()> {
+        keep(tx, record)
     }
 
     fn gone(tx: &mut Tx<'_, '_>, id: &Id) -> Run<()> {

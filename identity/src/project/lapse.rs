@@ -20,7 +20,7 @@ pub fn has_had_role(reader: &Reader<'_>, project: &Id, role: &RoleKey, since: Ti
 /// Roles of which something holds the keys and that it gives to nobody.
 pub const LAPSED: (&str, &str) = (
     "lapsed",
-    r#"{"type": "array", "items": {"type": "string"}, "description": "Those of the roles that give nothing: the role was deleted, or made anew under its key since, or is not in the grant (any more). Written once more, a role that is there counts again."}"#,
+    r#"{"type": "array", "items": {"type": "string"}, "description": "Those of the roles that give nothing: the role was deleted, or made anew under its key since, or is not in the grant, or came into it later. Written once more, a role that is there counts again: in the grant first, then in the authorization."}"#,
 );
 
 /// [`LAPSED`] as it is told.

@@ -6,6 +6,7 @@
 //! The browser holds a secret; its hash stands here and changes with every proof, so that a secret planted or read
 //! before a proof is worth nothing after it. The id stays: it is the `sid` of tokens.
 
+use crate::administrator::require_all_of_user;
 use crate::command::{Access, command};
 use crate::credential::password::{Password, Renews};
 use crate::encoding::Stored;
@@ -201,5 +202,7 @@ fn access(command: &EndSessionOf, reader: &Reader<'_>) -> Run<Access> {
 
 command!(17 EndSessionOf -> (), access, |self, tx| {
     let session = tx.reader().row::<Session>(&self.session)?.ok_or(Refusal::NotFound)?;
+    // Who ends them again and again keeps him out.
+    require_all_of_user(&tx.reader(), &tx.caller, &session.user)?;
     end(tx, &self.session, &session)
 });

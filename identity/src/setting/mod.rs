@@ -152,6 +152,9 @@ pub struct Reset<T> {
     /// The organization; none for the instance.
     #[n(0)]
     pub within: Option<Id>,
+    /// As in [`Set`].
+    #[n(1)]
+    pub expected: Option<u64>,
     /// Which setting.
     #[cbor(skip)]
     pub of: PhantomData<T>,
@@ -175,15 +178,12 @@ impl<T: Setting> Command for Set<T> {
         self.value.check().map_err(|_| Refusal::InvalidSpec)?;
         let within = self.within.as_ref();
         require_all_concerned::<T>(tx, within)?;
-        if let Some(expected) = self.expected
-            && expected != tag(&effective::<T>(&tx.reader(), within)?.0)
-        {
-            return Err(Refusal::RevisionChanged.into());
-        }
         let before = own::<T>(&tx.reader(), within)?;
+        // What is as it is asked to be was set before, perhaps by this request.
         if before.as_ref() == Some(&self.value) {
             return Ok(());
         }
+        require_expected::<T>(tx, within, self.expected)?;
         tx.put_raw(key(tx.instance, T::KIND, within), &self.value);
         tell(tx, What::Changed, within, (before.as_ref(), Some(&self.value)))
     }
@@ -201,6 +201,7 @@ impl<T: Setting> Command for Reset<T> {
     fn run(self, tx: &mut Tx<'_, '_>) -> Run<()> {
         let within = self.within.as_ref();
         require_all_concerned::<T>(tx, within)?;
+        require_expected::<T>(tx, within, self.expected)?;
         let Some(before) = own::<T>(&tx.reader(), within)? else { return Ok(()) };
         tx.tables.remove(Table::State, key(tx.instance, T::KIND, within));
         tell(tx, What::Deleted, within, (Some(&before), None))
@@ -217,6 +218,15 @@ fn access<T: Setting>(reader: &Reader<'_>, within: Option<&Id>) -> Run<Access> {
     }
     let (area, within) = if T::INSTANCE_DECIDES { place(None) } else { place(within) };
     Ok(Access::Permission(area, Verb::Write, within))
+}
+
+fn require_expected<T: Setting>(tx: &Tx<'_, '_>, within: Option<&Id>, expected: Option<u64>) -> Run<()> {
+    match expected {
+        Some(expected) if expected != tag(&effective::<T>(&tx.reader(), within)?.0) => {
+            Err(Refusal::RevisionChanged.into())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn require_all_concerned<T: Setting>(tx: &Tx<'_, '_>, within: Option<&Id>) -> Run<()> {

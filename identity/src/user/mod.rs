@@ -136,10 +136,11 @@ impl Resource for User {
     fn check(change: &Change<'_, Self>) -> Run<()> {
         // Service accounts and applications authenticate by the same id at the same endpoint.
         let is_new = !change.reader.is_taken::<User>(change.id)?;
-        if is_new
-            && (change.reader.is_taken::<Application>(change.id)? || is_program(&change.reader, change.id)?)
-        {
+        if is_new && change.reader.is_taken::<Application>(change.id)? {
             return Err(Refusal::AlreadyExists.into());
+        }
+        if is_new && is_program(&change.reader, change.id)? {
+            return Err(Refusal::IdOfProgram.into());
         }
         if let (Some(before), Some(after)) = (change.before, change.after) {
             // What authenticates a person and what authenticates a program differ: one can't become the other.
@@ -147,6 +148,7 @@ impl Resource for User {
                 return Err(Refusal::KindFixed.into());
             }
         }
+        named_like_nothing_else(change)?;
         named_after_domain(change)?;
         // Who changes somebody's name, address or state must not stand below him.
         require_all_of_user(&change.reader, change.caller, change.id)?;
@@ -166,6 +168,21 @@ impl Resource for User {
         }
         person::erase(tx, id)
     }
+}
+
+/// Refuses a service account the username that is the id of something else: it would be taken for that where it proves
+/// itself.
+fn named_like_nothing_else(change: &Change<'_, User>) -> Run<()> {
+    let is_new = |user: &&User| change.before.is_none_or(|before| before.username != user.username);
+    let Some(User { username, kind: UserKind::Service { .. } }) = change.after.filter(is_new) else {
+        return Ok(());
+    };
+    let Ok(id) = Id::parse(username.as_str()) else { return Ok(()) };
+    let is_another = id != *change.id && change.reader.is_taken::<User>(&id)?;
+    if is_another || change.reader.is_taken::<Application>(&id)? {
+        return Err(Refusal::UsernameTaken.into());
+    }
+    Ok(())
 }
 
 /// Refuses a new name that the organization's settings do not allow. Who is switched on again keeps the one he had.

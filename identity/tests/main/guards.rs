@@ -20,6 +20,8 @@ use identity::project::role::RoleKey;
 use identity::project::{OWN_PROJECT, Project};
 use identity::record::State;
 use identity::refusal::Refusal;
+use identity::session::EndSessionOf;
+use identity::sweep::Sweep;
 use identity::testing::fixtures::{World, id, name, several};
 use identity::testing::tenant::{self, Tenant, Tenants};
 use identity::user::User;
@@ -224,6 +226,10 @@ fn a12_nobody_takes_away_a_credential_of_one_who_governs_more() {
     world.when(&acme.org_owner.caller(), instance, &off).refused(Refusal::ExceedsOwn);
     world.when(&acme.org_owner.caller(), instance, &gone).refused(Refusal::ExceedsOwn);
     world.must(&acme.iam_owner.caller(), instance, &gone);
+    let end = EndSessionOf { session: acme.iam_owner.session.clone() };
+    world.when(&acme.org_owner.caller(), instance, &end).refused(Refusal::ExceedsOwn);
+    world.must(&acme.org_owner.caller(), instance, &EndSessionOf { session: acme.user.session.clone() });
+    world.must(&acme.iam_owner.caller(), instance, &end);
 }
 
 #[test]
@@ -262,11 +268,17 @@ fn nothing_gets_an_id_by_which_a_program_authenticates() {
     for text in ["deploy-bot", "Deploy-Bot"] {
         let parent = globex.project.clone();
         let trap = Create { id: id(text), parent, spec: tenant::web(), birth: () };
-        world.when(&globex.org_owner.caller(), instance, &trap).refused(Refusal::AlreadyExists);
+        world.when(&globex.org_owner.caller(), instance, &trap).refused(Refusal::IdOfProgram);
         let birth = world.person_key(instance, &id(text));
         let parent = globex.organization.clone();
         let trap = Create { id: id(text), parent, spec: tenant::service("other"), birth };
-        world.when(&globex.org_owner.caller(), instance, &trap).refused(Refusal::AlreadyExists);
+        world.when(&globex.org_owner.caller(), instance, &trap).refused(Refusal::IdOfProgram);
+    }
+    // Nor does a program take the id of something else as its username.
+    for taken in [&globex.web.id, &globex.service.id] {
+        let spec = tenant::service(taken.as_str());
+        let rename = Update { id: acme.service.id.clone(), revision: None, spec };
+        world.when(&acme.org_owner.caller(), instance, &rename).refused(Refusal::UsernameTaken);
     }
 }
 
@@ -306,4 +318,12 @@ fn what_is_governed_in_an_organization_is_told_of_there() {
         let then = world.when(&acme.iam_owner.caller(), instance, &delete::<Administrator>(&entry));
         assert_eq!(then.events[0].organization.as_ref(), organization, "{role:?}");
     }
+    // What ends by itself is told of where it was.
+    let place = Within::Organization(acme.organization.clone());
+    let entry = world.appoint(instance, &globex.user.id, place, AdministratorRole::OrgOwnerViewer);
+    world.must(&acme.iam_owner.caller(), instance, &delete::<User>(&globex.user.id));
+    let then = world.when(&Caller::system(), instance, &Sweep { limit: 100 });
+    let of =
+        |target: &Id| then.events.iter().find(|event| event.target == *target).unwrap().organization.clone();
+    assert_eq!((of(&entry), of(&id("a"))), (Some(acme.organization), Some(globex.organization)));
 }

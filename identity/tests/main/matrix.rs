@@ -267,14 +267,14 @@ fn setting<T: Setting>(tenant: &Tenant) -> Vec<Line> {
     let (instance, value, of) = (tenant.instance, T::default(), PhantomData::<T>);
     let mut lines = vec![
         line(instance, &Set { within: None, value: value.clone(), expected: None }, "SI"),
-        line(instance, &Reset { within: None, of }, "SI"),
+        line(instance, &Reset { within: None, expected: None, of }, "SI"),
     ];
     if T::PER_ORGANIZATION {
         let within = Some(tenant.organization.clone());
         // The owner of the instance is at home in acme.
         let allowed = if T::INSTANCE_DECIDES || T::SHUTS_OUT { "SI" } else { "SIO" };
         lines.push(line(instance, &Set { within: within.clone(), value, expected: None }, allowed));
-        lines.push(line(instance, &Reset { within, of }, allowed));
+        lines.push(line(instance, &Reset { within, expected: None, of }, allowed));
     }
     for line in &mut lines {
         line.what = format!("{} {}", line.what, T::NAME);

@@ -239,7 +239,7 @@ fn setting<T: Setting>(value: T) -> [Sample; 2] {
     let within = T::PER_ORGANIZATION.then(|| id("acme"));
     let mut samples = [
         command(&Set { within: within.clone(), value, expected: Some(7) }),
-        command(&Reset { within, of: PhantomData::<T> }),
+        command(&Reset { within, expected: None, of: PhantomData::<T> }),
     ];
     for sample in &mut samples {
         sample.name = format!("{} {}", sample.name, T::NAME.replace('-', " "));

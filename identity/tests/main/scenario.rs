@@ -208,7 +208,7 @@ fn setting<T: Setting>(world: &mut World, owner: &Caller, acme: &Tenant) {
         );
     }
     for within in places {
-        world.must(owner, acme.instance, &Reset { within, of: PhantomData::<T> });
+        world.must(owner, acme.instance, &Reset { within, expected: None, of: PhantomData::<T> });
     }
 }
 

@@ -43,7 +43,7 @@ fn set_for_all<T: Setting>(world: &mut World, tenant: &Tenant, value: T) {
 }
 
 fn reset<T: Setting>(within: Option<&Id>) -> Reset<T> {
-    Reset { within: within.cloned(), of: PhantomData }
+    Reset { within: within.cloned(), expected: None, of: PhantomData }
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl<'h> ForSetting for Sent<'h> {
 
     fn run<T: Setting>(self) -> Self::Out {
         let Sent { hands, instance, within } = self;
-        let reset = Reset::<T> { within, of: PhantomData };
+        let reset = Reset::<T> { within, expected: None, of: PhantomData };
         Box::pin(async move { hands.service.submit(instance, Caller::operator(), &reset).await.map(|_| ()) })
     }
 }

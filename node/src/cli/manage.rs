@@ -21,9 +21,9 @@ pub(crate) enum Manage {
     Profile(ProfileCommand),
     /// Show a resource, or list those of a kind
     Get(Get),
-    /// Say what a kind of resource is made of: its fields, what each may be, and which are needed; no node is asked
+    /// Say what a kind of resource, or a setting, is made of: its fields, and what each may be; no node is asked
     Explain {
-        /// The kind, as `user` or `users`
+        /// The kind, as `user` or `users`, or the name of a setting
         #[arg(value_name = "KIND")]
         kind: String,
         /// The form of what is printed

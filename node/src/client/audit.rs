@@ -2,6 +2,7 @@
 
 use super::api::{Api, Part};
 use super::event;
+use super::nouns::noun;
 use super::surroundings::Surroundings;
 use crate::cli::manage::Audit;
 use crate::exit::{Class, Failure, Outcome, io};
@@ -24,7 +25,7 @@ pub(super) async fn run(command: Audit, surroundings: &Surroundings) -> Outcome<
             let wishes = [
                 ("actor", actor),
                 ("target", target),
-                ("kind", kind),
+                ("kind", kind.map(|kind| told_as(&kind))),
                 ("what", what),
                 ("organization", organization),
                 ("since", since),
@@ -40,6 +41,18 @@ pub(super) async fn run(command: Audit, surroundings: &Surroundings) -> Outcome<
             export(&mut api, &file).await
         }
         Audit::Verify { file } => prove(&file),
+    }
+}
+
+/// The word by which the trail calls a kind.
+fn told_as(kind: &str) -> String {
+    match noun(kind).map(|noun| noun.word) {
+        Ok("token") => "personal_token".to_owned(),
+        Ok("key") => "service_key".to_owned(),
+        Ok("member") => "group_member".to_owned(),
+        Ok(word) => word.replace('-', "_"),
+        // What is no resource, as a setting: the node knows.
+        Err(_) => kind.to_owned(),
     }
 }
 
@@ -126,7 +139,17 @@ fn prove(path: &Path) -> Outcome<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::nouns::NOUNS;
     use super::*;
+
+    #[test]
+    fn the_trail_knows_each_kind_of_the_command_line() {
+        for known in NOUNS {
+            let word = told_as(known.plural);
+            assert!(identity::record::Kind::from_word(&word).is_some(), "{word}");
+        }
+        assert_eq!(told_as("password-complexity"), "password-complexity");
+    }
 
     #[test]
     fn what_is_no_trail_is_told_by_its_line() {

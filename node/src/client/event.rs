@@ -3,7 +3,9 @@
 use super::problem::printable;
 use super::show;
 use crate::output::{Form, say};
-use serde_json::Value;
+use api_management::shape::dotted;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 const COLUMNS: &[&str] = &["time", "what", "target.kind", "target.id", "actor.type", "actor.id", "changes"];
 
@@ -37,34 +39,58 @@ fn sentence(event: &Value) -> String {
 /// What an event changed, as `name: "Store" → "Online store"`; of what came about by it, what it was then.
 fn changes(event: &Value) -> String {
     let is_new = event["what"] == "created";
-    let change = |change: &Value| {
-        let (before, after) = (&change["before"], &change["after"]);
+    let mut told = Vec::new();
+    for change in event["changes"].as_array().into_iter().flatten() {
         let field = change["field"].as_str().unwrap_or_default();
-        match (is_new && before.is_null(), after.is_null()) {
-            (true, true) => None,
-            (true, false) => Some(format!("{field}: {}", side(after))),
-            (false, _) => Some(format!("{field}: {} → {}", side(before), side(after))),
+        for (field, before, after) in differing(field, &change["before"], &change["after"]) {
+            match (is_new && before.is_null(), after.is_null()) {
+                (true, true) => {}
+                (true, false) => told.push(format!("{field}: {}", side(after))),
+                (false, _) => told.push(format!("{field}: {} → {}", side(before), side(after))),
+            }
         }
+    }
+    told.join("; ")
+}
+
+/// The fields in which two values differ: those in them, where both have fields.
+fn differing<'v>(field: &str, before: &'v Value, after: &'v Value) -> Vec<(String, &'v Value, &'v Value)> {
+    let (Some(old), Some(new)) = (members(before), members(after)) else {
+        return vec![(field.to_owned(), before, after)];
     };
-    let all = event["changes"].as_array().into_iter().flatten();
-    all.filter_map(change).collect::<Vec<_>>().join("; ")
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let (before, after) = (&before[name], &after[name]);
+        if before != after {
+            all.extend(differing(&dotted(field, name), before, after));
+        }
+    }
+    all
+}
+
+/// The members of a value that is told by them; of what is not told there are none.
+fn members(value: &Value) -> Option<&Map<String, Value>> {
+    value.as_object().filter(|members| untold(value).is_none() && !members.is_empty())
 }
 
 /// A value as it was on one side. What the node does not tell is told by a word for why.
 fn side(value: &Value) -> String {
+    match (untold(value), value) {
+        (Some(why), _) => why,
+        (None, Value::Null) => "none".to_owned(),
+        (None, told) => told.to_string(),
+    }
+}
+
+/// Why the node does not tell a value, if it does not.
+fn untold(value: &Value) -> Option<String> {
     if value.get("sha256").is_some() {
         let length = value.get("length").and_then(Value::as_u64);
-        return length.map_or_else(|| "long".to_owned(), |length| format!("{length} bytes"));
+        return Some(length.map_or_else(|| "long".to_owned(), |length| format!("{length} bytes")));
     }
-    for word in ["erased", "sealed", "secret"] {
-        if value.get(word) == Some(&Value::Bool(true)) {
-            return word.to_owned();
-        }
-    }
-    match value {
-        Value::Null => "none".to_owned(),
-        told => told.to_string(),
-    }
+    let is = |word: &&&str| value.get(**word) == Some(&Value::Bool(true));
+    ["erased", "sealed", "secret"].iter().find(is).map(|word| (*word).to_owned())
 }
 
 #[cfg(test)]
@@ -95,6 +121,13 @@ mod tests {
                         roles: none → [\"a\",\"b\"]; email: erased → sealed; secret: secret → 2000 bytes; \
                         auth: 1 → {\"human\":{\"erased\":true}}";
         assert_eq!(sentence(&event), expected);
+    }
+
+    #[test]
+    fn of_a_value_with_fields_those_are_told_that_differ() {
+        let person = |email: Value| json!({ "human": { "given_name": "Ada", "email": email } });
+        let event = event("changed", &[("kind", person(Value::Null), person(json!("ada@x.example")))]);
+        assert_eq!(changes(&event), "kind.human.email: none → \"ada@x.example\"");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What a kind of resource is made of, as the description of the API has it; no node is asked.
+//! What a kind of resource, or a setting, is made of, as the description of the API has it; no node is asked.
 
 use super::nouns::{Declared, Noun, noun};
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::{Form, say};
-use api_management::shape::{Description, dotted, words};
+use api_management::shape::{Description, cases, dotted, words};
 use serde_json::{Value, json};
 
 /// How wide a line of text is.
@@ -15,7 +15,7 @@ struct Field {
     name: String,
     /// What it may be.
     value: String,
-    /// Whether nothing is made without it.
+    /// Whether it has to be there, where that is which it stands in.
     is_needed: bool,
     /// What it is for.
     about: String,
@@ -23,27 +23,77 @@ struct Field {
 
 /// Carries out the command.
 pub(super) fn run(kind: &str, form: Form) -> Outcome<()> {
-    let noun = noun(kind)?;
-    let fields = fields(noun)?;
+    let is_setting = identity::setting::NAMES.contains(&kind);
+    let (head, fields) = if is_setting { of_setting(kind)? } else { of_noun(noun(kind)?)? };
     match form {
         Form::Json => {
             let row = |field: &Field| json!({ "field": field.name, "value": field.value, "needed": field.is_needed, "about": field.about });
             say(format_args!("{:#}", Value::from_iter(fields.iter().map(row))));
         }
-        Form::Table => say(text(noun, &fields)),
+        Form::Table => say(text(&head, &fields)),
     }
     Ok(())
 }
 
-fn fields(noun: &Noun) -> Outcome<Vec<Field>> {
-    let description = Description::new(api_management::openapi::describe(&api_management::routes()));
+fn description() -> Description {
+    Description::new(api_management::openapi::describe(&api_management::routes()))
+}
+
+/// What is said first of a setting, and its fields.
+fn of_setting(name: &str) -> Outcome<(String, Vec<Field>)> {
+    let description = description();
+    let shape = description.taken(&format!("/api/v1/settings/{name}"), "put");
+    let mut fields = Vec::new();
+    take(&description, "", shape.unwrap_or(&Value::Null), &[], &mut fields);
+    for field in &mut fields {
+        // What is not named stays as it is.
+        field.is_needed = false;
+    }
+    Ok((format!("{name} is a setting.\n\n  conclave settings set {name} --set FIELD=VALUE …\n"), fields))
+}
+
+/// What is said first of a kind, and its fields.
+fn of_noun(noun: &Noun) -> Outcome<(String, Vec<Field>)> {
+    let description = description();
     let Some(shape) = description.posted(&noun.route()?) else {
         let text = format_args!("{} come about by themselves: nothing of them can be set", noun.plural);
         return Err(Failure::new(Class::Usage, text));
     };
     let mut fields = Vec::new();
     take(&description, "", shape, &noun.own_fields(), &mut fields);
-    Ok(fields)
+    Ok((head(noun, &fields), fields))
+}
+
+fn head(noun: &Noun, fields: &[Field]) -> String {
+    let above = noun.parent().map_or("the instance".to_owned(), |parent| format!("{parent}s"));
+    let mut about = format!("{} hang under {above}.", noun.plural);
+    let gone = noun.goes_with();
+    if !gone.is_empty() {
+        about += &format!(" What goes with one: {}.", gone.join(", "));
+    }
+    let set = match fields {
+        [] => String::new(),
+        fields if fields.iter().any(|field| field.value.starts_with(LIST)) => {
+            " --set FIELD=VALUE … LIST='[\"A\", \"B\"]'".to_owned()
+        }
+        _ => " --set FIELD=VALUE …".to_owned(),
+    };
+    let mut text = wrapped(&about, "");
+    text += &format!("\n\n  conclave create {} {}{set}\n", noun.word, noun.address());
+    if noun.declared == Declared::Never {
+        text += "\nFiles of `conclave apply` can't have them: they come with a secret that is shown once.\n";
+    }
+    let further = match noun.word {
+        "application" => "`conclave new-secret application ID` makes its secret, which is shown once.",
+        "key" => {
+            "`conclave new-key USER --key-file FILE` makes the pair as well, and keeps the private half in the file."
+        }
+        "user" => {
+            "A person gets a password by `conclave set-password ID`, a service account a secret by `conclave new-secret user ID`."
+        }
+        _ => return text,
+    };
+    text + "\n" + &wrapped(further, "") + "\n"
 }
 
 /// The fields of a shape, what is needed first, each with those in it.
@@ -60,16 +110,19 @@ fn take(description: &Description, name: &str, shape: &Value, own: &[&str], into
         let told: Vec<_> = told.into_iter().flatten().filter_map(Value::as_str).collect();
         let (value, about) = (value(description, &name, inner), told.join(" "));
         into.push(Field { name: name.clone(), value, is_needed: is_needed(member), about });
-        for inner in cases(whole).iter().chain([whole]) {
-            take(description, &name, inner, &[], into);
+        take(description, &name, whole, &[], into);
+        for case in cases(whole) {
+            let first = into.len();
+            take(description, &name, case, &[], into);
+            // One of them is: which, is for the caller to say.
+            let of_case = |field: &&mut Field| !field.name[name.len() + 1..].contains('.');
+            into[first..].iter_mut().filter(of_case).for_each(|field| field.is_needed = false);
         }
     }
 }
 
-/// The things that a value is one of.
-fn cases(shape: &Value) -> &[Value] {
-    shape.get("oneOf").or(shape.get("anyOf")).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
+/// How a list begins.
+const LIST: &str = "list of ";
 
 /// What a value may be, in a few words.
 fn value(description: &Description, name: &str, shape: &Value) -> String {
@@ -107,7 +160,7 @@ fn value(description: &Description, name: &str, shape: &Value) -> String {
         ("boolean", _) => "true | false".to_owned(),
         ("array", _) => {
             format!(
-                "list of {}; each: {}",
+                "{LIST}{}; each: {}",
                 bounds("minItems", "maxItems"),
                 value(description, name, &shape["items"])
             )
@@ -116,18 +169,8 @@ fn value(description: &Description, name: &str, shape: &Value) -> String {
     }
 }
 
-fn text(noun: &Noun, fields: &[Field]) -> String {
-    let above = noun.parent().map_or("the instance".to_owned(), |parent| format!("{parent}s"));
-    let mut about = format!("{} hang under {above}.", noun.plural);
-    let gone = noun.goes_with();
-    if !gone.is_empty() {
-        about += &format!(" What goes with one: {}.", gone.join(", "));
-    }
-    let mut text = wrapped(&about, "");
-    text += &format!("\n\n  conclave create {} {} --set FIELD=VALUE …\n", noun.word, noun.address());
-    if noun.declared == Declared::Never {
-        text += "\nFiles of `conclave apply` can't have them: they come with a secret that is shown once.\n";
-    }
+fn text(head: &str, fields: &[Field]) -> String {
+    let mut text = head.to_owned();
     for field in fields {
         let needed = if field.is_needed { " (needed)" } else { "" };
         text += &format!("\n{}{needed}: {}\n", field.name, field.value);
@@ -158,14 +201,14 @@ mod tests {
     use crate::client::nouns::NOUNS;
 
     fn told(kind: &str) -> String {
-        let noun = noun(kind).unwrap();
-        text(noun, &fields(noun).unwrap())
+        let (head, fields) = of_noun(noun(kind).unwrap()).unwrap();
+        text(&head, &fields)
     }
 
     #[test]
     fn each_kind_that_can_be_made_is_explained_whole() {
         for noun in NOUNS.iter().filter(|noun| noun.word != "session") {
-            for field in fields(noun).unwrap() {
+            for field in of_noun(noun).unwrap().1 {
                 assert!(
                     !field.value.is_empty() && field.value != "list of ; each: ",
                     "{}: {}",
@@ -175,7 +218,7 @@ mod tests {
                 assert!(!noun.own_fields().contains(&field.name.as_str()), "{}: {}", noun.word, field.name);
             }
         }
-        let failure = fields(noun("session").unwrap()).err().unwrap();
+        let failure = of_noun(noun("session").unwrap()).err().unwrap();
         assert!(failure.text.contains("come about by themselves"), "{}", failure.text);
     }
 
@@ -186,6 +229,7 @@ mod tests {
             "users hang under organizations. What goes with one: user-metadata, members,",
             "  conclave create user ID --parent ORGANIZATION --set FIELD=VALUE …",
             "kind (needed): one of kind.human, kind.service",
+            "kind.human: fields",
             "kind.human.given_name (needed): text of 1 to 200 characters\n    Given name.",
             "kind.human.email_verified: true | false",
         ] {
@@ -205,7 +249,20 @@ mod tests {
             assert!(application.contains(part), "{part}: {application}");
         }
         assert!(told("token").contains("conclave create token --parent USER --set"), "{}", told("token"));
+        assert!(told("member").ends_with("conclave create member GROUP/USER"), "{}", told("member"));
+        assert!(told("key").contains("conclave new-key USER --key-file FILE"), "{}", told("key"));
         assert!(told("role").contains("conclave create role PROJECT/KEY --set"), "{}", told("role"));
+    }
+
+    #[test]
+    fn each_setting_is_explained_whole() {
+        for name in identity::setting::NAMES {
+            let (head, fields) = of_setting(name).unwrap();
+            assert!(!fields.is_empty() && head.contains(&format!("conclave settings set {name}")), "{head}");
+        }
+        let (head, fields) = of_setting("lockout").unwrap();
+        let text = text(&head, &fields);
+        assert!(text.contains("password_attempts_max: whole number") && text.contains("3 to 100"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::cli::manage::{Settings, Which};
 use crate::exit::{Class, Failure, Outcome};
 use crate::output::say;
 use http::Method;
+use identity::setting::{self, ForSetting, Setting};
 use serde_json::{Map, Value};
 
 /// Carries out a command.
@@ -67,7 +68,22 @@ async fn asked(api: &mut Api, which: &Which, ask: Ask) -> Outcome<Value> {
     api.ask(ask).await.map_err(|failure| told_of(of.as_ref(), failure))
 }
 
+/// Whether an organization may decide otherwise.
+struct PerOrganization;
+
+impl ForSetting for PerOrganization {
+    type Out = bool;
+    fn run<T: Setting>(self) -> bool {
+        T::PER_ORGANIZATION
+    }
+}
+
 fn path(which: &Which) -> Outcome<String> {
+    let name = &which.name;
+    if which.organization.is_some() && setting::dispatch(name, PerOrganization) == Some(false) {
+        let text = format_args!("{name} are the instance's alone: leave out --organization");
+        return Err(Failure::new(Class::Usage, text));
+    }
     Ok(match organization(which)? {
         Some(organization) => format!("{}/settings/{}", organization.path()?, which.name),
         None => format!("/api/v1/settings/{}", which.name),

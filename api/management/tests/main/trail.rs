@@ -317,6 +317,9 @@ async fn of_two_who_change_a_setting_neither_undoes_what_the_other_did() {
     let tag = now.header("etag");
     let seen = [("if-match", tag.as_str())];
     world.ask_with("PUT", path, owner, &seen, Some(now.json())).await.expect(200);
+    let stale = [("if-match", "\"1\"")];
+    world.ask_with("DELETE", path, owner, &stale, None).await.refused(412, "revision_changed");
+    world.ask_with("DELETE", path, owner, &seen, None).await.expect(204);
 }
 
 #[tokio::test]

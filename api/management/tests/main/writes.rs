@@ -484,6 +484,8 @@ async fn whoever_may_not_write_gets_no_place_in_the_log() {
         let answer = world.get("/api/v1/users/me", &world.acme.nobody).await.expect(200);
         answer.header("conclave-position")
     };
+    let items = json!({ "items": [{ "organization": world.acme.organization, "username": "x",
+        "kind": { "service": { "name": "x" } } }] });
     let before = position().await;
     let key = [("idempotency-key", "again")];
     for caller in [&world.acme.nobody, &world.globex.org_owner] {
@@ -491,12 +493,12 @@ async fn whoever_may_not_write_gets_no_place_in_the_log() {
         assert!(refused.status.is_client_error(), "{}", refused.body);
         let refused = world.ask_with("POST", "/api/v1/projects", caller, &key, Some(project("Trap"))).await;
         assert!(refused.status.is_client_error(), "{}", refused.body);
-        let items = json!({ "items": [{ "organization": world.acme.organization, "username": "x",
-            "kind": { "service": { "name": "x" } } }] });
-        let results = world.post("/api/v1/users/bulk", caller, items).await.json();
-        assert!(results["results"][0]["status"].as_u64().unwrap() >= 400, "{results}");
+        let results = world.post("/api/v1/users/bulk", caller, items.clone()).await.json();
+        assert_eq!(results["results"][0]["status"], 404, "{results}");
     }
     assert_eq!(position().await, before);
+    let results = world.post("/api/v1/users/bulk", &world.acme.org_owner, items).await.json();
+    assert_eq!(results["results"][0]["status"], 201, "{results}");
     world.post("/api/v1/projects", &world.acme.org_owner, project("Shop")).await.expect(201);
     assert_ne!(position().await, before);
 }
@@ -515,4 +517,23 @@ async fn who_has_given_up_his_own_right_gets_the_same_reply_again() {
         world.ask_with("DELETE", &path, owner, &key, None).await.expect(204);
     }
     world.ask("DELETE", &path, owner, None).await.expect(404);
+}
+
+#[tokio::test]
+async fn one_fault_hides_no_other() {
+    let world = World::new().await;
+    let owner = &world.acme.org_owner;
+    let fields = |answer: Answer| -> Vec<String> {
+        let told = answer.refused(400, "invalid_body").json();
+        let field = |fault: &Value| fault["field"].as_str().unwrap().to_owned();
+        told["errors"].as_array().unwrap().iter().map(field).collect()
+    };
+    let body =
+        json!({ "id": "a b", "organization": 5, "usrname": "x", "kind": { "service": { "name": "" } } });
+    let answer = world.post("/api/v1/users", owner, body).await;
+    assert_eq!(fields(answer), ["id", "organization", "kind.service.name", "usrname", "username"]);
+    let patch = json!({ "id": "other", "state": "inactive", "name": "", "nme": 1 });
+    let path = format!("/api/v1/projects/{}", world.acme.project);
+    let answer = world.ask("PATCH", &path, owner, Some(patch)).await;
+    assert_eq!(fields(answer), ["id", "state", "name", "nme"]);
 }

@@ -43,8 +43,9 @@ struct Written {
     values: Map<String, Value>,
 }
 
-/// Reads a file, or all files of a folder and the folders in it.
-pub(super) fn read(path: &Path, surroundings: &Surroundings) -> Outcome<Vec<Document>> {
+/// Reads a file, or all files of a folder and the folders in it: the documents that can be read, and what is wrong with the
+/// others, by their places.
+pub(super) fn read(path: &Path, surroundings: &Surroundings) -> Outcome<(Vec<Document>, Vec<String>)> {
     if !path.exists() {
         return Err(Failure::new(Class::Usage, format_args!("{} does not exist", path.display())));
     }
@@ -54,30 +55,34 @@ pub(super) fn read(path: &Path, surroundings: &Surroundings) -> Outcome<Vec<Docu
     } else {
         files.push(path.to_owned())
     }
-    let mut documents = Vec::new();
+    let (mut documents, mut wrong) = (Vec::new(), Vec::new());
     let mut places = BTreeMap::<Address, String>::new();
     for file in files {
         for (number, written) in split(values::read(&file)?).into_iter().enumerate() {
             let place = format!("{}, document {}", file.display(), number + 1);
-            let mut document = document(written, &file, surroundings).map_err(|failure| {
-                let text = format!("{place}: {}", failure.text);
-                failure.told_as(text)
-            })?;
+            let mut document = match document(written, &file, surroundings) {
+                Ok(document) => document,
+                Err(failure) => {
+                    wrong.push(format!("{place}: {}", failure.text));
+                    continue;
+                }
+            };
             if let Some(other) = places.insert(document.address.clone(), place.clone()) {
-                let text = format_args!("{place}: {} stands in {other} too", document.address);
-                return Err(Failure::new(Class::Usage, text));
+                wrong.push(format!("{place}: {} stands in {other} too", document.address));
+                continue;
             }
             document.place = place;
             documents.push(document);
         }
     }
-    if documents.is_empty() || documents.len() > DOCUMENTS_MAX {
-        let (path, count) = (path.display(), documents.len());
+    let count = documents.len() + wrong.len();
+    if count == 0 || count > DOCUMENTS_MAX {
+        let path = path.display();
         let text =
             format_args!("{path} has {count} documents: 1 to {DOCUMENTS_MAX} are wanted, in .json or .toml");
         return Err(Failure::new(Class::Usage, text));
     }
-    Ok(documents)
+    Ok((documents, wrong))
 }
 
 fn walk(folder: &Path, into: &mut Vec<PathBuf>) -> Outcome<()> {
@@ -167,8 +172,26 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let documents = read(dir.path(), &Surroundings::of([("PIN", "1")]))?;
+        let (documents, wrong) = read(dir.path(), &Surroundings::of([("PIN", "1")]))?;
+        if let Some(first) = wrong.first() {
+            return Err(Failure::new(Class::Usage, first));
+        }
         Ok(documents.iter().map(|document| document.address.to_string()).collect())
+    }
+
+    #[test]
+    fn one_document_that_is_wrong_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = r#"[{"kind":"usr","id":"a"},{"kind":"role","id":"b"},{"kind":"organization","id":"c"},
+            {"kind":"token","id":"d","parent":"u"},{"kind":"organization","id":"c"},{"resource":1}]"#;
+        std::fs::write(dir.path().join("a.json"), text).unwrap();
+        let (documents, wrong) = read(dir.path(), &Surroundings::default()).unwrap();
+        assert_eq!((documents.len(), wrong.len()), (1, 5), "{wrong:?}");
+        for (line, part) in
+            wrong.iter().zip(["no kind \"usr\"", "name it as \"parent\"", "by a command", "too", "resource"])
+        {
+            assert!(line.contains("document ") && line.contains(part), "{line}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 /// Carries out the command.
 pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()> {
     // 1. The files.
-    let documents = documents::read(&apply.file, surroundings)?;
+    let (documents, wrong) = documents::read(&apply.file, surroundings)?;
     // 2. What is there.
     let mut api = Api::open(&apply.who, surroundings)?;
     let mut seen = Vec::new();
@@ -35,7 +35,7 @@ pub(super) async fn run(apply: Apply, surroundings: &Surroundings) -> Outcome<()
     }
     let extra = if apply.prune { extra(&mut api, &documents).await? } else { Vec::new() };
     // 3. What is wrong: all of it is told, and nothing is written.
-    review::require_sound(&mut api, &documents, &seen, &extra).await?;
+    review::require_sound(&mut api, wrong, &documents, &seen, &extra).await?;
     // 4. The plan.
     let plan = Plan::of(&documents, seen, extra)?;
     say(plan.shown());

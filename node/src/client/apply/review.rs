@@ -18,9 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const DESCRIPTION: &str = "/api/openapi.json";
 
 /// Refuses documents that the node would not take, or that need what is going to be deleted; `seen` has what is there of
-/// each.
+/// each, `lines` what was wrong with others already.
 pub(super) async fn require_sound(
     api: &mut Api,
+    mut lines: Vec<String>,
     documents: &[Document],
     seen: &[Option<Value>],
     deleted: &[Address],
@@ -29,7 +30,6 @@ pub(super) async fn require_sound(
     let mut known: BTreeMap<Address, bool> =
         documents.iter().map(|document| (document.address.clone(), true)).collect();
     let deleted: BTreeSet<&Address> = deleted.iter().collect();
-    let mut lines = Vec::new();
     for (document, there) in documents.iter().zip(seen) {
         let shape = description.posted(&document.address.noun()?.route()?);
         let mut faults = misshapen(&description, shape, document, there.as_ref())?;

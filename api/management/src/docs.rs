@@ -39,6 +39,31 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;mar
     ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:.4rem}\
     td{padding:.1rem .5rem;vertical-align:top}.method{display:inline-block;min-width:4.5em;font-weight:600}.may{opacity:.75}nav a{margin-right:1em}";
 
+/// The codes of what is wrong with a request itself.
+pub const OF_REQUESTS: &[(u16, &str, &str)] = &[
+    (400, "invalid_body", "the body is no JSON object, or has fields that can't be taken: errors names each"),
+    (400, "invalid_cursor", "the cursor is not of this list, filter, order or caller"),
+    (
+        400,
+        "invalid_filter",
+        "the filter can't be read, or is about what no index knows: the title says where",
+    ),
+    (400, "invalid_header", "a header stands twice, or has not the form that it has to have"),
+    (400, "invalid_query", "a parameter is unknown, stands twice, or can't be read"),
+    (400, "invalid_request", "the Authorization header stands twice, or is not one of a bearer token"),
+    (400, "invalid_sort", "nothing is sorted by this: the title says by what"),
+    (401, "invalid_token", "the token is expired, revoked or not one of ours"),
+    (401, "token_missing", "there is no token"),
+    (403, "insufficient_scope", "the access token is not for management"),
+    (404, "no_instance", "no instance has this host name"),
+    (405, "method_not_allowed", "this address does not take this method"),
+    (409, "already_done", "it was done under this Idempotency-Key: its secret is not shown again"),
+    (409, "other_lineage", "Conclave-At-Least is of another history of the cluster"),
+    (413, "too_large", "the body, a list in it, or its values together are too large"),
+    (415, "unsupported_media_type", "the body is not sent as application/json"),
+    (503, "unavailable", "the cluster can't answer now: try again"),
+];
+
 /// How one begins without the command line.
 const BEGIN: &str = "<h2 id=\"begin\">begin</h2><p>Each request carries an access token with the scope \
     <code>urn:zitadel:iam:org:project:id:zitadel:aud</code>, or a personal access token of a service account, as \
@@ -89,8 +114,15 @@ fn page(description: &Value, routes: &[Route]) -> String {
             linked(&text)
         );
     }
-    html += "<h2 id=\"problems\">problems</h2><p>The codes of what is refused by the log of the cluster, with the field that it is \
-             about. Others say what is wrong with a request before it comes there.</p><table>";
+    html += "<h2 id=\"problems\">problems</h2><p>Stable codes: of what is wrong with a request before it comes to the log of the \
+             cluster, then of what is refused there, with the field that it is about.</p><table>";
+    for (status, code, about) in OF_REQUESTS {
+        let _ = write!(
+            html,
+            "<tr><td>{status}</td><td><code>{code}</code></td><td></td><td>{}</td></tr>",
+            escaped(about)
+        );
+    }
     for refusal in Refusal::ALL {
         let (code, field) = (refusal.code(), refusal.field().unwrap_or_default());
         let status = Problem::from(*refusal).status().as_u16();

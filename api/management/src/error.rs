@@ -8,6 +8,7 @@ use api_core::{SubmitError, Unavailable};
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use identity::permission::{Permission, Within};
 use identity::reader::No;
 use identity::refusal::{Class, Refusal};
 use identity::tables::Fault;
@@ -46,6 +47,18 @@ impl Problem {
     /// 400 about one field.
     pub fn field(field: &str, reason: impl Into<String>) -> Problem {
         Problem::fields(vec![Field { field: field.to_owned(), reason: reason.into() }])
+    }
+
+    /// 403, with the permission that is needed and where.
+    pub fn lacking(permission: Permission, within: &Within) -> Problem {
+        let place = match within {
+            Within::Instance => "at the instance".to_owned(),
+            Within::Organization(id) => format!("in the organization {id}"),
+            Within::Project(id) => format!("in the project {id}"),
+            Within::ProjectGrant(id) => format!("by the project grant {id}"),
+        };
+        let refusal = Problem::from(Refusal::NotPermitted);
+        Problem { title: format!("{}: {permission} {place}", refusal.title), ..refusal }
     }
 
     /// 404: it does not exist, or not for this caller; which of both is not told.

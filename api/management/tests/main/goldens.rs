@@ -22,6 +22,32 @@ const BY_DEFAULT: &str = "matrix::every_caller_may_what_his_roles_say_and_nothin
 /// What is open to everybody and stands outside the table of routes.
 const OPEN: [(&str, &str); 2] = [("GET", "/api/docs"), ("GET", "/api/openapi.json")];
 
+#[test]
+fn every_code_of_a_request_is_told() {
+    let mut used = BTreeSet::new();
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    for file in fs::read_dir(sources).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap();
+        // The code is the first text after the status.
+        let one_line = text.split("Problem::new(StatusCode::").skip(1);
+        let codes = one_line.chain(text.split("Problem::new(\n").skip(1));
+        used.extend(
+            codes
+                .filter_map(|rest| rest.split('"').nth(1))
+                .filter(|code| code.contains('_'))
+                .map(str::to_owned),
+        );
+    }
+    let told: BTreeSet<String> =
+        api_management::docs::OF_REQUESTS.iter().map(|(_, code, _)| (*code).to_owned()).collect();
+    let missing: Vec<_> = used.difference(&told).collect();
+    assert!(missing.is_empty() && told.len() > 15, "{missing:?}");
+}
+
 /// A line of `routes.golden`.
 #[derive(Clone, Debug)]
 struct Line {

@@ -537,3 +537,26 @@ async fn one_fault_hides_no_other() {
     let answer = world.ask("PATCH", &path, owner, Some(patch)).await;
     assert_eq!(fields(answer), ["id", "state", "name", "nme"]);
 }
+
+#[tokio::test]
+async fn who_may_not_is_told_what_he_lacks_and_where() {
+    let world = World::new().await;
+    for (method, path, body, needed) in [
+        (
+            "PUT",
+            "/api/v1/organizations/acme/settings/domain",
+            json!({ "usernames_end_with_domain": true }),
+            "iam.policy.write at the instance",
+        ),
+        (
+            "POST",
+            "/api/v1/custom-roles",
+            json!({ "name": "x", "permissions": ["user.read"] }),
+            "iam.role.create at the instance",
+        ),
+    ] {
+        let answer = world.ask(method, path, &world.acme.org_owner, Some(body)).await;
+        let title = answer.refused(403, "not_permitted").json()["title"].as_str().unwrap().to_owned();
+        assert_eq!(title, format!("the caller lacks the permission for this: {needed}"));
+    }
+}

@@ -108,7 +108,7 @@ fn take(description: &Description, name: &str, shape: &Value, own: &[&str], into
         let (name, whole) = (dotted(name, member), description.resolved(inner));
         let told = [inner.get("description").or(whole.get("description")), whole["items"].get("description")];
         let told: Vec<_> = told.into_iter().flatten().filter_map(Value::as_str).collect();
-        let (value, about) = (value(description, &name, inner), told.join(" "));
+        let (value, about) = (value(description, &name, inner), told.join(" Each: "));
         into.push(Field { name: name.clone(), value, is_needed: is_needed(member), about });
         take(description, &name, whole, &[], into);
         for case in cases(whole) {

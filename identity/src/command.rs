@@ -3,7 +3,7 @@
 use crate::change::{Create, Delete, SetState, Update};
 use crate::encoding::{decode, encode};
 use crate::id::Id;
-use crate::permission::{Area, Verb, Within};
+use crate::permission::{Area, Permission, Verb, Within};
 use crate::reader::{Reader, Run};
 use crate::setting::{Reset, Set};
 use crate::tx::Tx;
@@ -26,6 +26,18 @@ pub enum Access {
     Permission(Area, Verb, Within),
     /// Whoever is permitted to do this there, and the user himself where he may do it to his own account.
     OwnOr(Id, Area, Verb, Within),
+}
+
+impl Access {
+    /// The permission that is asked for and where, if one is.
+    pub fn permission(&self) -> Option<(Permission, &Within)> {
+        match self {
+            Access::Permission(area, verb, within) | Access::OwnOr(_, area, verb, within) => {
+                Some((Permission { area: *area, verb: *verb }, within))
+            }
+            Access::System | Access::Login | Access::Client | Access::Holder | Access::Session => None,
+        }
+    }
 }
 
 /// A command: what someone asks, in the imperative.

@@ -10,13 +10,13 @@ use api_oidc::bearer::{self, Alive};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use identity::command::{Access, Command};
+use identity::command::Command;
 use identity::credential::{alive, personal_token};
 use identity::encoding::encode;
 use identity::envelope::{Caller, Envelope, Remember};
 use identity::execute;
 use identity::id::{Fixed, Hash, Id};
-use identity::permission::{MANAGEMENT_SCOPE, Permission};
+use identity::permission::MANAGEMENT_SCOPE;
 use identity::reader::{No, Reader, Run};
 use identity::refusal::Refusal;
 use identity::see::Eyes;
@@ -273,12 +273,11 @@ impl Ask {
         let look = |view: &View| -> Result<(), Problem> {
             let reader = view.reader(instance);
             let access = command.access(&reader)?;
-            execute::permit(&reader, &self.caller, &access).map_err(|no| match (no, &access) {
-                (
-                    No::Refused(Refusal::NotPermitted),
-                    Access::Permission(area, verb, within) | Access::OwnOr(_, area, verb, within),
-                ) => Problem::lacking(Permission { area: *area, verb: *verb }, within),
-                (no, _) => no.into(),
+            execute::permit(&reader, &self.caller, &access).map_err(|no| match (no, access.permission()) {
+                (No::Refused(Refusal::NotPermitted), Some((needed, within))) => {
+                    Problem::lacking(needed, within)
+                }
+                (no, Some(_) | None) => no.into(),
             })
         };
         if look(&self.view).is_ok() {

@@ -78,8 +78,9 @@ impl Export {
         self.is_over
     }
 
-    /// The next line, or none yet where much lies before the first; from the view that it began with or any later one. What opens personal values may be another each
-    /// time too: a file takes long, and who is erased meanwhile is not to be read in the rest of it.
+    /// The next line, or none yet where much lies before the first. The view may be the one that it began with or any later
+    /// one, and what opens personal values another each time too: a file takes long, and who is erased meanwhile is not to
+    /// be read in the rest of it.
     pub fn next(&mut self, read: &dyn Read, unseal: &dyn Unseal) -> Option<Run<Option<String>>> {
         if self.is_over {
             return None;
